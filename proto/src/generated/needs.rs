@@ -1,0 +1,42 @@
+// Written by `cargo xtask codegen` from proto/dbgctl/v1/*.proto.
+
+/// The needs of every RPC, by path.
+pub const NEEDS: &[Needs] = &[
+    Needs {
+        path: "/dbgctl.v1.AgentService/Handshake",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.AgentService/Keep",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.ConnectService/Connect",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.MemoryService/ListMemory",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read smaps_rollup and the target's own cgroup files",
+                optional: false,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.ProcessService/ListProcesses",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to name users from the target's own passwd and to read wait channels",
+                optional: true,
+            },
+        ],
+    },
+];

@@ -1,0 +1,23 @@
+//! The contract between dbgctl's CLI and its agent.
+//!
+//! The `.proto` files in `proto/dbgctl/v1/` are the documentation. What stands in `src/generated/` is
+//! written from them by `cargo xtask codegen` and committed, so that a build needs no protobuf
+//! compiler; a test regenerates it and compares.
+
+mod needs;
+
+pub use needs::{Capability, Effect, Needs, needs_of};
+
+/// Version of the protocol that agent and CLI of this source tree speak.
+///
+/// Raised when an older peer could misunderstand; fields and RPCs that are only added do not count.
+pub const PROTOCOL: u32 = 1;
+
+/// The largest message that either side accepts, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
+
+/// Messages, clients and servers of package `dbgctl.v1`.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code; the documentation is in the .proto files")]
+pub mod v1 {
+    include!("generated/dbgctl.v1.rs");
+}
