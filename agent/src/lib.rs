@@ -1,1 +1,7 @@
-//! x
+//! The sidecar of dbgctl: answers typed probes over gRPC.
+
+pub mod error;
+pub mod gaps;
+pub mod probes;
+pub mod sources;
+pub mod stream;

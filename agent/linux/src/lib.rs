@@ -1,1 +1,20 @@
-//! x
+//! What the kernel says: readers and parsers for procfs and cgroupfs.
+//!
+//! Everything here is synchronous. A `read` takes a [`Root`], so that it can look at a recorded tree as
+//! well as at the live system; a `parse` takes bytes and never panics, whatever it is given.
+
+pub mod cgroupfs;
+mod clock;
+mod error;
+pub mod etc;
+mod number;
+mod pid;
+pub mod procfs;
+mod root;
+pub mod scene;
+pub mod target;
+
+pub use clock::{Moment, Units};
+pub use error::{BadLine, ReadError};
+pub use pid::Pid;
+pub use root::{Buffer, Content, ProcName, Root};

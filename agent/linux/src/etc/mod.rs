@@ -1,0 +1,3 @@
+//! Files of the target's own `/etc`.
+
+pub mod passwd;

@@ -1,0 +1,119 @@
+//! Whatever a parser is given, it answers or refuses, and never panics.
+
+use dbgctl_linux::cgroupfs::memory;
+use dbgctl_linux::etc::passwd;
+use dbgctl_linux::procfs::{cgroup, cmdline, smaps_rollup, stat, status, wchan};
+use dbgctl_linux::scene;
+use dbgctl_linux::target::ContainerId;
+use proptest::prelude::*;
+
+const SAMPLES: &[&[u8]] = &[
+    b"41 (nginx: w) (x) S 7 41 41 0 -1 4194560 1 2 3 4 50 60 0 0 20 -5 3 0 2400 8192 17 18446744073709551615 0\n",
+    b"nginx: worker process\0\0\0-g\0daemon off;\0",
+    b"12:memory:/docker/aa\n4:cpu,cpuacct:/docker/aa\n1:name=systemd:/docker/aa\n0::/../docker-bb.scope\n",
+    b"Name:\tcat\nState:\tR (running)\nUid:\t0\t65533\t0\t0\nVmSwap:\t      12 kB\nThreads:\t1\n",
+    b"561a-7ffe ---p 00000000 00:00 0    [rollup]\nRss:  1668 kB\nPss:   323 kB\nPss_Anon:  112 kB\nPss_File: 211 kB\n\
+      Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
+    b"do_epoll_wait",
+    b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n",
+    b"9223372036854771712\n",
+    b"max\n",
+    b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
+      ticks_per_second 100\npage_bytes 4096\n",
+];
+
+/// One change of a text: kernels truncate, hostile processes do the rest.
+#[derive(Debug, Clone)]
+enum Change {
+    Truncate(prop::sample::Index),
+    Byte(prop::sample::Index, u8),
+    Rotate(prop::sample::Index),
+    Swap(prop::sample::Index, prop::sample::Index),
+    Insert(prop::sample::Index, Vec<u8>),
+}
+
+impl Change {
+    fn apply(self, text: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        match self {
+            Self::Truncate(at) => text.truncate(at.index(text.len())),
+            Self::Byte(at, byte) => {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            Self::Rotate(at) => {
+                let at = at.index(text.len());
+                text.rotate_left(at);
+            }
+            Self::Swap(a, b) => {
+                let (a, b) = (a.index(text.len()), b.index(text.len()));
+                text.swap(a, b);
+            }
+            Self::Insert(at, bytes) => {
+                let at = at.index(text.len());
+                text.splice(at..at, bytes);
+            }
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let telling = prop::sample::select(b"()\0\n\t :-09kB\xff".to_vec());
+    prop_oneof![
+        any::<prop::sample::Index>().prop_map(Change::Truncate),
+        (any::<prop::sample::Index>(), telling).prop_map(|(at, byte)| Change::Byte(at, byte)),
+        any::<prop::sample::Index>().prop_map(Change::Rotate),
+        any::<(prop::sample::Index, prop::sample::Index)>().prop_map(|(a, b)| Change::Swap(a, b)),
+        (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..40))
+            .prop_map(|(at, bytes)| Change::Insert(at, bytes)),
+    ]
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let changed = (prop::sample::select(SAMPLES), prop::collection::vec(change(), 0..6));
+    changed.prop_map(|(sample, changes)| {
+        let mut text = sample.to_vec();
+        changes.into_iter().for_each(|change| change.apply(&mut text));
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in text()) {
+        let _ = stat::parse(&text);
+        let _ = cmdline::parse(&text).arguments().count();
+        let _ = cgroup::parse(&text);
+        let _ = status::parse(&text);
+        let _ = smaps_rollup::parse(&text);
+        let _ = scene::parse(&text);
+        let _ = wchan::parse(&text);
+        let _ = passwd::parse(&text).name(0);
+        let _ = memory::parse_current(&text);
+        let _ = memory::parse_max(&text);
+        let _ = memory::parse_limit_in_bytes(&text, 4096);
+        let id: ContainerId = "a".repeat(64).parse().unwrap();
+        let _ = id.is_in(&String::from_utf8_lossy(&text));
+    }
+
+    #[test]
+    fn any_name_at_all_is_read_back_from_stat(name in prop::collection::vec(any::<u8>(), 0..64)) {
+        let tail = b") S 7 0 0 0 -1 64 1 2 3 4 50 60 0 0 20 -5 3 0 2400 8192 17 1844 0\n";
+        let text = [b"41 (", name.as_slice(), tail].concat();
+        prop_assert_eq!(stat::parse(&text).unwrap().command, name.as_slice());
+    }
+
+    #[test]
+    fn any_arguments_are_read_back_from_cmdline(
+        arguments in prop::collection::vec(prop::collection::vec(1..=u8::MAX, 0..20), 2..20)
+    ) {
+        // A title that ends in NULs is told apart by having one string only.
+        prop_assume!(arguments[1..].iter().any(|argument| !argument.is_empty()));
+        let bytes: Vec<u8> = arguments.iter().flat_map(|argument| [argument.as_slice(), b"\0"].concat()).collect();
+        prop_assert_eq!(cmdline::parse(&bytes).arguments().collect::<Vec<_>>(), arguments);
+    }
+}

@@ -1,0 +1,153 @@
+//! `ListMemory`: the memory of the target, by its cgroup and by process.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use dbgctl_linux::cgroupfs::memory::{self, Limit, Version};
+use dbgctl_linux::procfs::smaps_rollup::{self, SmapsRollup};
+use dbgctl_linux::procfs::{pids, stat};
+use dbgctl_linux::target::{Origin, Origins};
+use dbgctl_linux::{Buffer, Pid, ReadError};
+use dbgctl_proto::v1;
+use dbgctl_proto::v1::list_memory_response::Part;
+use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
+use tonic::{Request, Response, Status};
+
+use crate::gaps::Gaps;
+use crate::sources::Sources;
+use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
+
+/// The service, reading from `sources`.
+pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
+    MemoryServiceServer::new(Memory { sources })
+}
+
+/// Answers `ListMemory`.
+#[derive(Debug)]
+pub struct Memory {
+    sources: Arc<Sources>,
+}
+
+#[tonic::async_trait]
+impl MemoryService for Memory {
+    type ListMemoryStream = Bounded<v1::ListMemoryResponse>;
+
+    async fn list_memory(
+        &self,
+        request: Request<v1::ListMemoryRequest>,
+    ) -> Result<Response<Self::ListMemoryStream>, Status> {
+        let limits = Limits::of(request.metadata(), request.get_ref().limit);
+        let sources = Arc::clone(&self.sources);
+        Ok(Response::new(bounded(limits, move |out| collect(&sources, out))))
+    }
+}
+
+impl Batched for v1::ListMemoryResponse {
+    type Row = v1::ProcessMemory;
+
+    fn batch(processes: Vec<v1::ProcessMemory>) -> Self {
+        Self { part: Some(Part::Batch(v1::ProcessMemoryBatch { processes })) }
+    }
+
+    fn summary(summary: v1::Summary) -> Self {
+        Self { part: Some(Part::Summary(summary)) }
+    }
+
+    fn row_bytes(process: &v1::ProcessMemory) -> usize {
+        80 + process.command.len()
+    }
+}
+
+fn collect(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<(), Halt> {
+    let init = sources.target_init()?;
+    let mut buffer = Buffer::default();
+    let memory = memory::read(sources.root(), init, sources.units().page_bytes, &mut buffer);
+    let cgroup = cgroup_message(memory, &mut out.gaps);
+    out.lead(v1::ListMemoryResponse { part: Some(Part::Cgroup(cgroup)) })?;
+
+    for process in biggest_first(sources, out)? {
+        // The next reading may take long, and holds a lock of the target's.
+        out.wanted()?;
+        match smaps_rollup::read(sources.root(), process.pid, &mut buffer) {
+            Err(error) if error.is_denied() => out.gaps.add_error("memory of processes", &error),
+            memory => {
+                if let Some(memory) = out.gaps.unless_gone(memory) {
+                    out.row(message(process, &memory))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A process of the target that has memory.
+struct Process {
+    pid: Pid,
+    command: Box<[u8]>,
+    resident_pages: u64,
+}
+
+/// The target's processes, without its zombies, by resident set: where time or limit end the list, what
+/// matters most is on it.
+fn biggest_first(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<Vec<Process>, Halt> {
+    let root = sources.root();
+    let mut origins = Origins::new(root, sources.target());
+    let mut buffer = Buffer::default();
+    let mut processes = Vec::new();
+    for pid in pids::processes(root)? {
+        out.wanted()?;
+        let Some(stat) = out.gaps.unless_gone(stat::read(root, pid, &mut buffer)) else { continue };
+        let Some(origin) = out.gaps.unless_gone(origins.of(&stat)) else { continue };
+        if origin == Origin::Target && stat.has_memory() {
+            processes.push(Process {
+                pid,
+                command: stat.command.into(),
+                resident_pages: stat.resident_pages,
+            });
+        }
+    }
+    processes.sort_unstable_by_key(|process| (Reverse(process.resident_pages), process.pid));
+    Ok(processes)
+}
+
+fn cgroup_message(memory: Result<memory::Memory, ReadError>, gaps: &mut Gaps) -> v1::CgroupMemory {
+    let memory = match memory {
+        Ok(memory) => memory,
+        Err(error) => {
+            match error.is_gone() {
+                true => gaps.add("memory of the cgroup", "the target sees no memory controller"),
+                false => gaps.add_error("memory of the cgroup", &error),
+            }
+            return v1::CgroupMemory { version: 0, current_bytes: None, limit: None };
+        }
+    };
+    let version = match memory.version {
+        Version::V1 => 1,
+        Version::V2 => 2,
+    };
+    let current_bytes = memory.current_bytes.map_err(|error| gaps.add_error("memory of the cgroup", &error));
+    let limit = memory.limit.map_err(|error| gaps.add_error("memory limit of the cgroup", &error));
+    v1::CgroupMemory { version, current_bytes: current_bytes.ok(), limit: limit.ok().map(limit_message) }
+}
+
+fn limit_message(limit: Limit) -> v1::MemoryLimit {
+    let limit = match limit {
+        Limit::Unlimited => v1::memory_limit::Limit::Unlimited(true),
+        Limit::Bytes(bytes) => v1::memory_limit::Limit::Bytes(bytes),
+    };
+    v1::MemoryLimit { limit: Some(limit) }
+}
+
+fn message(process: Process, memory: &SmapsRollup) -> v1::ProcessMemory {
+    v1::ProcessMemory {
+        pid: process.pid.0,
+        command: process.command.into_vec(),
+        rss_bytes: memory.rss_bytes,
+        pss_bytes: memory.pss_bytes,
+        uss_bytes: memory.uss_bytes,
+        pss_anon_bytes: memory.pss_anon_bytes,
+        pss_file_bytes: memory.pss_file_bytes,
+        pss_shmem_bytes: memory.pss_shmem_bytes,
+        swap_pss_bytes: memory.swap_pss_bytes,
+    }
+}

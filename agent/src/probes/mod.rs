@@ -1,0 +1,4 @@
+//! The probes: each collects findings from the sources, and makes messages of them.
+
+pub mod memory;
+pub mod processes;

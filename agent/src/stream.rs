@@ -1,0 +1,245 @@
+//! `bounded`: from a blocking producer to a stream that ends, and confesses what it left out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use dbgctl_proto::v1::{End, Summary};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::time::{Instant, timeout_at};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use crate::error::ProbeError;
+use crate::gaps::Gaps;
+
+/// A message carries at most so many rows …
+const BATCH_ROWS: usize = 256;
+/// … and is sent as soon as it is about so long.
+const BATCH_BYTES: usize = 64 << 10;
+/// Messages that wait for the client. One more place is kept for the summary.
+const WAITING_MESSAGES: usize = 4;
+
+/// The agent's own bound on rows, the largest `pid_max` of the kernel.
+const MOST_ROWS: u64 = 4 << 20;
+/// The agent's own bound on time.
+const MOST_TIME: Duration = Duration::from_secs(60);
+
+/// The stream of one answer.
+pub type Bounded<M> = ReceiverStream<Result<M, Status>>;
+
+/// A message of a stream: rows in batches, closed by a summary.
+pub trait Batched: Send + Sized + 'static {
+    /// What is counted and limited.
+    type Row: Send;
+
+    /// A message of rows.
+    fn batch(rows: Vec<Self::Row>) -> Self;
+
+    /// The closing message.
+    fn summary(summary: Summary) -> Self;
+
+    /// About how much memory the row takes, for sizing batches.
+    fn row_bytes(row: &Self::Row) -> usize;
+}
+
+/// When a stream ends at the latest.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    rows: u64,
+    deadline: Instant,
+}
+
+impl Limits {
+    /// The limits of a request: its own, or the agent's bounds where it has none or higher ones.
+    ///
+    /// `rows` 0 is no limit of its own. Of the time in the header `grpc-timeout` a tenth is left for the
+    /// summary to travel.
+    pub fn of(metadata: &MetadataMap, rows: u32) -> Self {
+        let rows = if rows == 0 { MOST_ROWS } else { MOST_ROWS.min(u64::from(rows)) };
+        let asked = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+        let time = asked.map_or(MOST_TIME, |asked| MOST_TIME.min(asked / 10 * 9));
+        Self { rows, deadline: Instant::now() + time }
+    }
+}
+
+/// The value of a `grpc-timeout` header: at most 8 digits and a unit.
+fn timeout(text: &str) -> Option<Duration> {
+    let unit = text.chars().next_back()?;
+    let amount: u32 = text.strip_suffix(unit)?.parse().ok()?;
+    let amount = u64::from(amount);
+    Some(match unit {
+        'H' => Duration::from_secs(amount * 3600),
+        'M' => Duration::from_secs(amount * 60),
+        'S' => Duration::from_secs(amount),
+        'm' => Duration::from_millis(amount),
+        'u' => Duration::from_micros(amount),
+        'n' => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+/// Why a producer stops before it has listed everything.
+#[derive(Debug)]
+pub enum Halt {
+    /// No more is wanted: the limit, the deadline, or nobody listens.
+    Enough,
+    /// There is no answer, or no rest of it.
+    Failed(ProbeError),
+}
+
+impl<E: Into<ProbeError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Runs `produce` on a thread that may block, and streams what it puts out.
+///
+/// Must be called within a runtime that has a timer. The producer waits while the client is slower than
+/// it, and is ended through its own `?` when the client is gone, or limit or deadline are reached.
+pub fn bounded<M, P>(limits: Limits, produce: P) -> Bounded<M>
+where
+    M: Batched,
+    P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(WAITING_MESSAGES + 1);
+    let stream = ReceiverStream::new(receiver);
+    // The channel is new and has room, so that this is never refused.
+    let Ok(last) = sender.clone().try_reserve_owned() else { return stream };
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let mut out = Out {
+            sender,
+            runtime,
+            limits,
+            rows: Vec::new(),
+            rows_bytes: 0,
+            counted: 0,
+            sent: 0,
+            dropped: 0,
+            end: End::Complete,
+            gaps: Gaps::default(),
+        };
+        let produced = catch_unwind(AssertUnwindSafe(|| produce(&mut out)));
+        let produced = produced.unwrap_or_else(|panic| Err(broken(&*panic)));
+        out.close(produced, last);
+    });
+    stream
+}
+
+fn broken(panic: &(dyn std::any::Any + Send)) -> Halt {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
+    Halt::Failed(ProbeError::Broken(text.to_owned()))
+}
+
+/// Where a producer puts its rows.
+#[derive(Debug)]
+pub struct Out<M: Batched> {
+    sender: Sender<Result<M, Status>>,
+    runtime: Handle,
+    limits: Limits,
+    rows: Vec<M::Row>,
+    rows_bytes: usize,
+    /// Rows taken from the producer.
+    counted: u64,
+    sent: u64,
+    dropped: u64,
+    end: End,
+    /// What the producer could not read.
+    pub gaps: Gaps,
+}
+
+impl<M: Batched> Out<M> {
+    /// Sends a message that is no row, ahead of the rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if nobody waits for it any more.
+    pub fn lead(&mut self, message: M) -> Result<(), Halt> {
+        self.deliver(message)
+    }
+
+    /// Puts out one row.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if the row is not wanted: call it with a row that exists, and "limit" in the
+    /// summary means that there was more.
+    pub fn row(&mut self, row: M::Row) -> Result<(), Halt> {
+        self.wanted()?;
+        if self.counted == self.limits.rows {
+            self.end = End::Limit;
+            return Err(Halt::Enough);
+        }
+        self.counted += 1;
+        self.rows_bytes += M::row_bytes(&row);
+        self.rows.push(row);
+        if self.rows.len() >= BATCH_ROWS || self.rows_bytes >= BATCH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// To be asked ahead of work that is expensive.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if the client is gone or the time is over.
+    pub fn wanted(&mut self) -> Result<(), Halt> {
+        if self.sender.is_closed() {
+            return Err(Halt::Enough);
+        }
+        if Instant::now() >= self.limits.deadline {
+            self.end = End::Deadline;
+            return Err(Halt::Enough);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        let rows = std::mem::take(&mut self.rows);
+        self.rows_bytes = 0;
+        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        if count == 0 {
+            return Ok(());
+        }
+        let delivered = self.deliver(M::batch(rows));
+        *if delivered.is_ok() { &mut self.sent } else { &mut self.dropped } += count;
+        delivered
+    }
+
+    fn deliver(&mut self, message: M) -> Result<(), Halt> {
+        let message = match self.sender.try_send(Ok(message)) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Halt::Enough),
+            Err(mpsc::error::TrySendError::Full(message)) => message,
+        };
+        match self
+            .runtime
+            .block_on(async { timeout_at(self.limits.deadline, self.sender.send(message)).await })
+        {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Halt::Enough),
+            Err(_) => {
+                self.end = End::Deadline;
+                Err(Halt::Enough)
+            }
+        }
+    }
+
+    fn close(mut self, produced: Result<(), Halt>, last: OwnedPermit<Result<M, Status>>) {
+        // What was read is sent even after a failure; if it can not be, the summary says so.
+        let _ = self.flush();
+        let end = i32::from(self.end);
+        let gaps = self.gaps.message();
+        last.send(match produced {
+            Err(Halt::Failed(error)) => Err(Status::from(error)),
+            Ok(()) | Err(Halt::Enough) => {
+                Ok(M::summary(Summary { sent: self.sent, dropped: self.dropped, gaps, end }))
+            }
+        });
+    }
+}
