@@ -1,7 +1,16 @@
 //! The sidecar of dbgctl: answers typed probes over gRPC.
 
+pub mod arguments;
+pub mod bridge;
 pub mod error;
 pub mod gaps;
+pub mod guard;
+pub mod handshake;
+pub mod lifetime;
+pub mod privilege;
 pub mod probes;
+pub mod seccomp;
+pub mod server;
 pub mod sources;
 pub mod stream;
+pub mod transport;

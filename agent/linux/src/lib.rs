@@ -3,6 +3,7 @@
 //! Everything here is synchronous. A `read` takes a [`Root`], so that it can look at a recorded tree as
 //! well as at the live system; a `parse` takes bytes and never panics, whatever it is given.
 
+pub mod capability;
 pub mod cgroupfs;
 mod clock;
 mod error;
@@ -12,6 +13,7 @@ mod pid;
 pub mod procfs;
 mod root;
 pub mod scene;
+pub mod sys;
 pub mod target;
 
 pub use clock::{Moment, Units};

@@ -116,6 +116,17 @@ impl Root {
             .map_err(|errno| self.cannot("stat", name, errno))
     }
 
+    /// The inode number of what a name below `/proc` leads to, for example of a namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Io`].
+    pub fn inode(&self, name: &ProcName) -> Result<u64, ReadError> {
+        fstatat(&self.proc, name.as_c_str(), AtFlags::empty())
+            .map(|stat| stat.st_ino)
+            .map_err(|errno| self.cannot("stat", name, errno))
+    }
+
     /// Reads a file at the top of a recorded tree.
     pub(crate) fn read_top<'b>(
         &self,

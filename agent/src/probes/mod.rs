@@ -1,4 +1,19 @@
 //! The probes: each collects findings from the sources, and makes messages of them.
 
+pub mod connect;
 pub mod memory;
 pub mod processes;
+
+use std::sync::Arc;
+
+use tonic::service::RoutesBuilder;
+
+use crate::sources::Sources;
+
+/// Adds every probe, one line each.
+pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
+    routes
+        .add_service(connect::service())
+        .add_service(memory::service(sources.clone()))
+        .add_service(processes::service(sources.clone()));
+}

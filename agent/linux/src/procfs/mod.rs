@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod cmdline;
+pub mod identity;
 mod keyed;
 pub mod owner;
 pub mod pids;

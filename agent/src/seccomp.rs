@@ -1,0 +1,234 @@
+//! The agent's own allow list of system calls, in force before the first request is read.
+//!
+//! The engine's profile (`images/agent/seccomp.json`) must also let the container runtime start, so it is
+//! wide. This one is as tight as the probes allow: nothing that writes to a file, starts a program, signals or
+//! traces another process, enters a namespace, mounts, or opens a file by handle. What is not listed fails with
+//! EPERM, so that a mistake here is an error of one probe and not the death of the agent.
+
+use std::collections::BTreeMap;
+use std::process;
+
+use nix::libc::{self, c_long};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Cmp, SeccompCondition as Condition,
+    SeccompFilter, SeccompRule as Rule,
+};
+
+/// Why the filter is not in force.
+#[derive(Debug, thiserror::Error)]
+pub enum SeccompError {
+    /// The list does not make a program. A mistake in this file.
+    #[error("cannot compile the agent's own system call filter")]
+    Compile(#[source] seccompiler::BackendError),
+    /// The kernel did not take it, as under user-mode emulation.
+    #[error("the kernel did not take the agent's own system call filter")]
+    Install(#[source] seccompiler::Error),
+}
+
+/// Calls that are allowed whatever their arguments.
+const ALLOWED: &[c_long] = &[
+    // Files and directories that are open already, and opening below a directory. `openat2` takes its
+    // flags by pointer, which a filter can not see; the file system permissions refuse writing there.
+    libc::SYS_openat2,
+    libc::SYS_read,
+    libc::SYS_pread64,
+    libc::SYS_readv,
+    libc::SYS_readlinkat,
+    libc::SYS_getdents64,
+    libc::SYS_lseek,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_close,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_pipe2,
+    libc::SYS_fcntl,
+    libc::SYS_umask,
+    // Standard output, sockets and wake-ups.
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept4,
+    libc::SYS_connect,
+    libc::SYS_shutdown,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_getsockopt,
+    libc::SYS_setsockopt,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_recvmmsg,
+    libc::SYS_ppoll,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+    // Memory and threads.
+    libc::SYS_brk,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_mprotect,
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_set_tid_address,
+    libc::SYS_rseq,
+    libc::SYS_membarrier,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_restart_syscall,
+    // Clocks, randomness, and who am I.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrandom,
+    libc::SYS_uname,
+    libc::SYS_sysinfo,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_getppid,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+    libc::SYS_getrusage,
+    // Handling signals. Sending them is limited below.
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_rt_sigtimedwait,
+    libc::SYS_sigaltstack,
+];
+
+/// Calls of older interfaces that musl still prefers where the architecture has them.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_LEGACY: &[c_long] = &[
+    libc::SYS_access,
+    libc::SYS_epoll_wait,
+    libc::SYS_lstat,
+    libc::SYS_pipe,
+    libc::SYS_poll,
+    libc::SYS_readlink,
+    libc::SYS_select,
+    libc::SYS_stat,
+    libc::SYS_time,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_LEGACY: &[c_long] = &[];
+
+/// Puts the filter in force for this thread and all it will start. Call it before there is a second one.
+///
+/// # Errors
+///
+/// If the kernel has no seccomp filters, as under user-mode emulation. The caller decides whether to go on.
+pub fn install() -> Result<(), SeccompError> {
+    let program = program().map_err(SeccompError::Compile)?;
+    seccompiler::apply_filter(&program).map_err(SeccompError::Install)
+}
+
+fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<i64, Vec<Rule>> =
+        ALLOWED.iter().chain(ALLOWED_LEGACY).map(|number| (*number, Vec::new())).collect();
+
+    // Opening: for reading only, and nothing is created.
+    let write_or_create = words(libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC);
+    rules.insert(libc::SYS_openat, vec![when(2, Cmp::MaskedEq(write_or_create), 0)?]);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_open, vec![when(1, Cmp::MaskedEq(write_or_create), 0)?]);
+
+    // Sockets: local, internet, and the kernel's own. Nothing else, above all no packet sockets.
+    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+    rules.insert(libc::SYS_socket, any(families.iter().map(|family| when(0, Cmp::Eq, words(*family))))?);
+    rules.insert(libc::SYS_socketpair, vec![when(0, Cmp::Eq, words(libc::AF_UNIX))?]);
+
+    // Threads, never processes.
+    let thread = words(libc::CLONE_THREAD);
+    rules.insert(libc::SYS_clone, vec![when(0, Cmp::MaskedEq(thread), thread)?]);
+
+    // Signals to this process only.
+    let own_pid = u64::from(process::id());
+    rules.insert(libc::SYS_tgkill, vec![when(0, Cmp::Eq, own_pid)?]);
+    rules.insert(libc::SYS_kill, vec![when(0, Cmp::Eq, own_pid)?]);
+
+    // What the standard library asks of descriptors and limits; nothing that drives a device.
+    let requests = [libc::FIONBIO, libc::FIONREAD, libc::TCGETS, libc::TIOCGWINSZ];
+    rules.insert(libc::SYS_ioctl, any(requests.iter().map(|number| when(1, Cmp::Eq, request(*number))))?);
+    rules.insert(libc::SYS_prctl, vec![when(0, Cmp::Eq, words(libc::PR_SET_NAME))?]);
+    // Reading limits: the new limit (third argument) is a null pointer, and the process is the caller's own.
+    let null = Condition::new(2, Len::Qword, Cmp::Eq, 0)?;
+    let own = Condition::new(0, Len::Dword, Cmp::Eq, 0)?;
+    rules.insert(libc::SYS_prlimit64, vec![Rule::new(vec![own, null])?]);
+
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let arch = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()
+}
+
+/// A rule with one condition on the lower 32 bits of one argument.
+fn when(argument: u8, operator: Cmp, value: u64) -> Result<Rule, seccompiler::BackendError> {
+    Rule::new(vec![Condition::new(argument, Len::Dword, operator, value)?])
+}
+
+fn any(
+    rules: impl Iterator<Item = Result<Rule, seccompiler::BackendError>>,
+) -> Result<Vec<Rule>, seccompiler::BackendError> {
+    rules.collect()
+}
+
+/// The number of an ioctl(2) request, which has another type in each C library.
+#[allow(clippy::useless_conversion, reason = "signed in musl, unsigned in glibc")]
+fn request(number: libc::Ioctl) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// A C constant as the 64-bit word that a filter compares.
+fn words(constant: libc::c_int) -> u64 {
+    u64::from(constant.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_compiles() {
+        assert!(program().unwrap().len() > 100);
+    }
+
+    #[test]
+    fn what_must_never_be_possible_is_not_listed() {
+        let never = [
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_pidfd_getfd,
+            libc::SYS_pidfd_send_signal,
+            libc::SYS_open_by_handle_at,
+            libc::SYS_mount,
+            libc::SYS_setns,
+            libc::SYS_unshare,
+            libc::SYS_bpf,
+            libc::SYS_io_uring_setup,
+            libc::SYS_clone3,
+            libc::SYS_capset,
+            libc::SYS_setresuid,
+        ];
+        for number in never {
+            assert!(!ALLOWED.contains(&number) && !ALLOWED_LEGACY.contains(&number), "{number}");
+        }
+    }
+}
