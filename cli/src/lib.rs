@@ -1,0 +1,7 @@
+//! dbgctl looks into a running container from outside.
+//!
+//! `commands` asks and checks what came back, `render` shows it.
+#![allow(dead_code, unused_imports, reason = "the command line does not call all of it yet")]
+
+pub mod exit;
+mod render;
