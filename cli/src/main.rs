@@ -1,1 +1,3 @@
+//! The command `dbgctl`.
+
 fn main() {}

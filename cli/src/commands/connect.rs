@@ -1,0 +1,331 @@
+//! `connect`: can the target open a TCP connection, and if not, why?
+
+mod peer;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
+use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
+use tonic::transport::Channel;
+
+use self::peer::Peer;
+use super::{Failure, unless_pipe_closed};
+use crate::exit::Exit;
+use crate::render::human::Took;
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
+
+const EXAMPLES: &str = "\
+Examples:
+  dbgctl connect web db:5432                 as the target resolves and reaches it
+  dbgctl connect web 10.0.0.7:443 --timeout 1s
+  dbgctl connect web '[::1]:8080'            IPv6 in brackets
+  dbgctl connect web db:5432 && echo up      exit status 0: connected, 1: not, 2: not found out
+
+Every address of the name is tried once, in the resolver's order. Each connection is closed at once and
+nothing is written on it, but the other side sees it: this sends traffic from the target's address.
+
+Results: connected; refused (the host is there, no one listens on the port); reset (cut while it was
+made, often by a proxy or firewall); timed out (no answer, often a firewall that drops); unreachable
+(no route, or a router said so); failed (anything else).";
+
+/// The contract's bound on addresses tried.
+const MOST_ATTEMPTS: usize = 16;
+
+/// Open a TCP connection from the target's network
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Name or address, and port; IPv6 addresses in brackets
+    #[arg(value_name = "HOST:PORT")]
+    peer: Peer,
+
+    /// Time for each address, and for the look-up; at most 60s
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    timeout: Duration,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(timeout) if !timeout.is_zero() && timeout <= Duration::from_secs(60) => Ok(timeout),
+        Ok(_) => Err("expected more than 0 and at most 60s".to_owned()),
+        Err(_) => Err("expected a time such as 500ms or 5s".to_owned()),
+    }
+}
+
+/// One address and what came of it.
+struct AttemptRow {
+    attempt: ConnectAttempt,
+    /// The address with its port.
+    address: String,
+    outcome: Result<ConnectOutcome, i32>,
+}
+
+impl Row for AttemptRow {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("ADDRESS", |row| Cow::Borrowed(&row.address)),
+        Column::text("RESULT", |row| row.result()),
+        Column::written("TIME", |row: &Self, cell| cell.show(Took(Duration::from_nanos(row.attempt.nanos))))
+            .right(),
+        Column::maybe("LOCAL", |row| row.attempt.local.as_deref().map(Cow::Borrowed)),
+        Column::maybe("ERROR", |row: &Self| {
+            Some(row.attempt.error.as_str()).filter(|e| !e.is_empty()).map(Cow::Borrowed)
+        })
+        .if_any(),
+    ];
+
+    fn fields(&self, object: &mut Object<'_>) {
+        object.text("address", self.attempt.address.as_str());
+        object.text("outcome", &*self.result().replace(' ', "_"));
+        object.number("nanos", self.attempt.nanos);
+        object.text("local", self.attempt.local.as_deref());
+        object.text("error", self.attempt.error.as_str());
+    }
+
+    fn emphasis(&self) -> Emphasis {
+        if self.is_connected() { Emphasis::None } else { Emphasis::Alarming }
+    }
+}
+
+impl AttemptRow {
+    fn new(attempt: ConnectAttempt, port: u16) -> Self {
+        let address = match attempt.address.contains(':') {
+            true => format!("[{}]:{port}", attempt.address),
+            false => format!("{}:{port}", attempt.address),
+        };
+        let outcome = ConnectOutcome::try_from(attempt.outcome).map_err(|_| attempt.outcome);
+        Self { attempt, address, outcome }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.outcome == Ok(ConnectOutcome::Connected)
+    }
+
+    fn result(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self.outcome {
+            Ok(ConnectOutcome::Unspecified) => "unknown",
+            Ok(ConnectOutcome::Connected) => "connected",
+            Ok(ConnectOutcome::Refused) => "refused",
+            Ok(ConnectOutcome::Reset) => "reset",
+            Ok(ConnectOutcome::TimedOut) => "timed out",
+            Ok(ConnectOutcome::Unreachable) => "unreachable",
+            Ok(ConnectOutcome::Failed) => "failed",
+            Err(number) => return Cow::Owned(format!("unknown({number})")),
+        })
+    }
+
+    /// The usual cause, in words that a person can act on.
+    fn usual_cause(&self) -> Option<&'static str> {
+        match self.outcome.ok()? {
+            ConnectOutcome::Refused => {
+                Some("refused: the host is there, but no one listens on that port, or a firewall rejects it")
+            }
+            ConnectOutcome::Reset => {
+                Some("reset: the connection was cut while it was made, often by a proxy or a firewall")
+            }
+            ConnectOutcome::TimedOut => {
+                Some("timed out: no answer; the host is down, or a firewall drops what is sent")
+            }
+            ConnectOutcome::Unreachable => {
+                Some("unreachable: the target has no route there, or a router on the way said so")
+            }
+            ConnectOutcome::Failed | ConnectOutcome::Unspecified | ConnectOutcome::Connected => None,
+        }
+    }
+}
+
+impl Args {
+    /// Path of the RPC, by which its needs are looked up.
+    pub(crate) const RPC: &str = "/dbgctl.v1.ConnectService/Connect";
+
+    /// Asks the agent at the other end of `channel` and shows what it answers.
+    pub(crate) async fn run(
+        &self,
+        channel: Channel,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let mut client = ConnectServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let response = client.connect(self.request()?).await?.into_inner();
+        unless_pipe_closed(self.show(response, output, talk))
+    }
+
+    fn request(&self) -> Result<v1::ConnectRequest, Failure> {
+        let timeout = prost_types::Duration::try_from(self.timeout).map_err(|_| Failure::Request {
+            because: "the time-out is too long".to_owned(),
+            suggestion: "at most 60s".to_owned(),
+        })?;
+        Ok(v1::ConnectRequest {
+            host: self.peer.host.clone(),
+            port: self.peer.port.get().into(),
+            timeout: Some(timeout),
+        })
+    }
+
+    fn show(
+        &self,
+        mut response: ConnectResponse,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        // No agent of ours sends more; one that does is not to be trusted with the screen.
+        let beyond = u32::try_from(response.attempts.len().saturating_sub(MOST_ATTEMPTS)).unwrap_or(u32::MAX);
+        response.addresses_left_out = response.addresses_left_out.saturating_add(beyond);
+        let attempts = std::mem::take(&mut response.attempts).into_iter().take(MOST_ATTEMPTS);
+        let rows: Vec<_> = attempts.map(|attempt| AttemptRow::new(attempt, self.peer.port.get())).collect();
+
+        if output.is_table() {
+            if !rows.is_empty() {
+                output.rows(&rows)?;
+            }
+            output.beside(talk, self.closing(&response, &rows))?;
+        } else {
+            output.rows(&rows)?;
+            output.object(|object| {
+                object.object("summary", |object| {
+                    object.number("resolve_nanos", response.resolve_nanos);
+                    object.text("resolve_error", response.resolve_error.as_str());
+                    object.number("addresses_left_out", u64::from(response.addresses_left_out));
+                });
+            })?;
+        }
+        output.flush()?;
+        Ok(if rows.iter().any(AttemptRow::is_connected) { Exit::Answered } else { Exit::No })
+    }
+
+    /// What came of it, and the usual cause of each way in which it failed.
+    fn closing(&self, response: &ConnectResponse, rows: &[AttemptRow]) -> Vec<String> {
+        let peer = &self.peer;
+        let resolved = response.resolve_nanos.map_or_else(String::new, |nanos| {
+            format!("; the look-up took {}", Took(Duration::from_nanos(nanos)))
+        });
+        if rows.is_empty() {
+            let why = Some(response.resolve_error.as_str()).filter(|why| !why.is_empty());
+            let why = why.unwrap_or("the agent tried no address and did not say why");
+            return vec![format!("{peer}: not connected: {why}{resolved}")];
+        }
+        let connected = rows.iter().filter(|row| row.is_connected()).count();
+        let mut lines = vec![match (connected, rows.len()) {
+            (1, 1) => format!("{peer}: connected{resolved}"),
+            (0, 1) => format!("{peer}: not connected{resolved}"),
+            (0, all) => format!("{peer}: not connected, {all} addresses tried{resolved}"),
+            (some, all) => format!("{peer}: {some} of {all} addresses connected{resolved}"),
+        }];
+        for cause in rows.iter().filter_map(AttemptRow::usual_cause) {
+            if !lines.iter().any(|line| line == cause) {
+                lines.push(cause.to_owned());
+            }
+        }
+        if response.addresses_left_out > 0 {
+            lines.push(format!("{} more addresses were not tried", response.addresses_left_out));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dbgctl_proto::v1::connect_service_server::{ConnectService, ConnectServiceServer};
+    use tonic::{Request, Response, Status};
+
+    use super::*;
+    use crate::commands::testing::{Written, channel_to};
+    use crate::render::Format;
+
+    struct Fake(ConnectResponse);
+
+    #[tonic::async_trait]
+    impl ConnectService for Fake {
+        async fn connect(
+            &self,
+            request: Request<v1::ConnectRequest>,
+        ) -> Result<Response<ConnectResponse>, Status> {
+            let request = request.into_inner();
+            assert_eq!((request.host.as_str(), request.port), ("db", 5432));
+            assert_eq!(request.timeout, Some(prost_types::Duration { seconds: 5, nanos: 0 }));
+            Ok(Response::new(self.0.clone()))
+        }
+    }
+
+    fn attempt(address: &str, outcome: ConnectOutcome) -> ConnectAttempt {
+        let connected = outcome == ConnectOutcome::Connected;
+        ConnectAttempt {
+            address: address.into(),
+            outcome: outcome.into(),
+            nanos: 1_250_000,
+            local: connected.then(|| "172.17.0.2:40000".into()),
+            error: if connected { String::new() } else { "connection refused (ECONNREFUSED)".into() },
+        }
+    }
+
+    async fn shown(format: Format, response: ConnectResponse) -> (String, String, Exit) {
+        let channel = channel_to(ConnectServiceServer::new(Fake(response))).await;
+        let args = Args { peer: "db:5432".parse().unwrap(), timeout: Duration::from_secs(5) };
+        let (stdout, stderr) = (Written::default(), Written::default());
+        let mut output = Output::to(format, stdout.clone());
+        let exit = args.run(channel, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
+        (stdout.text(), stderr.text(), exit)
+    }
+
+    #[tokio::test]
+    async fn every_address_gets_a_row_and_one_connection_is_enough() {
+        let response = ConnectResponse {
+            resolve_nanos: Some(350_000),
+            attempts: vec![
+                attempt("fd00::7", ConnectOutcome::Refused),
+                attempt("10.0.0.7", ConnectOutcome::Connected),
+            ],
+            addresses_left_out: 2,
+            ..ConnectResponse::default()
+        };
+        let (stdout, stderr, exit) = shown(Format::Table, response.clone()).await;
+        assert_eq!(
+            stdout,
+            "ADDRESS         RESULT       TIME  LOCAL             ERROR\n\
+             [fd00::7]:5432  refused    1.2 ms  -                 connection refused (ECONNREFUSED)\n\
+             10.0.0.7:5432   connected  1.2 ms  172.17.0.2:40000  -\n"
+        );
+        assert_eq!(
+            stderr,
+            "db:5432: 1 of 2 addresses connected; the look-up took 350 µs\n\
+             refused: the host is there, but no one listens on that port, or a firewall rejects it\n\
+             2 more addresses were not tried\n"
+        );
+        assert_eq!(exit, Exit::Answered);
+
+        let (stdout, ..) = shown(Format::Json, response).await;
+        assert_eq!(
+            stdout,
+            concat!(
+                r#"{"address":"fd00::7","outcome":"refused","nanos":1250000,"local":null,"error":"connection refused (ECONNREFUSED)"}"#,
+                "\n",
+                r#"{"address":"10.0.0.7","outcome":"connected","nanos":1250000,"local":"172.17.0.2:40000","error":""}"#,
+                "\n",
+                r#"{"summary":{"resolve_nanos":350000,"resolve_error":"","addresses_left_out":2}}"#,
+                "\n",
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_a_no() {
+        let response =
+            ConnectResponse { resolve_error: "no such name\x1b[2J".into(), ..ConnectResponse::default() };
+        let (stdout, stderr, exit) = shown(Format::Table, response).await;
+        assert_eq!(stdout, "");
+        assert_eq!(stderr, "db:5432: not connected: no such name\\x1b[2J\n");
+        assert_eq!(exit, Exit::No);
+    }
+
+    #[tokio::test]
+    async fn an_outcome_of_a_newer_agent_and_a_flood_of_rows_do_no_harm() {
+        let strange = ConnectAttempt { outcome: 99, address: "1.2.3.4".into(), ..ConnectAttempt::default() };
+        let response = ConnectResponse { attempts: vec![strange; 100], ..ConnectResponse::default() };
+        let (stdout, stderr, exit) = shown(Format::Table, response).await;
+        assert_eq!(stdout.lines().count(), 1 + MOST_ATTEMPTS);
+        assert!(stdout.contains("unknown(99)"), "{stdout}");
+        assert!(stderr.contains("84 more addresses were not tried"), "{stderr}");
+        assert_eq!(exit, Exit::No);
+    }
+}

@@ -1,0 +1,223 @@
+//! `ps`: the processes of the target.
+
+mod field;
+mod filter;
+mod list;
+mod row;
+mod sort;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::time::Duration;
+
+use dbgctl_proto::v1;
+use tonic::transport::Channel;
+
+use self::filter::Filter;
+use self::list::{History, Listing, Since};
+use self::row::ProcessRow;
+use self::sort::Sort;
+use super::{Failure, unless_pipe_closed};
+use crate::exit::Exit;
+use crate::render::{Format, Output, Talk, closing};
+
+const EXAMPLES: &str = "\
+Examples:
+  dbgctl ps web                              all processes of the container
+  dbgctl ps web --tree                       who started whom
+  dbgctl ps web --sort rss --limit 5         the five biggest
+  dbgctl ps web --filter state=disk-sleep    what hangs in I/O
+  dbgctl ps web --filter 'cpu>5' --watch     what is busy, once a second
+  dbgctl ps web -o json | jq -r 'select(.pid).pid'
+
+Fields for --sort and --filter: pid, ppid, tid, user, uid, state, cpu, rss, virt, swap, threads, nice,
+elapsed, wait, origin, command; for --sort also start.
+
+States: running; sleeping; disk-sleep (waits for I/O and cannot be killed); zombie (ended, its parent
+has not asked for its exit status); stopped and traced; idle and parked (kernel threads only).";
+
+/// List the processes
+///
+/// CPU% is the share of one CPU since the process started; with --watch, since the list before.
+/// Processes come and go while the list is made: it is not a snapshot.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Show children below their parents
+    #[arg(long, conflicts_with = "threads")]
+    tree: bool,
+
+    /// Show one row per thread
+    #[arg(long)]
+    threads: bool,
+
+    /// Sort by this field; figures biggest first, unless + or - (descending) says otherwise
+    #[arg(long, value_name = "[+-]FIELD", allow_hyphen_values = true)]
+    sort: Option<Sort>,
+
+    /// Show only what matches, for example state=zombie, user=www, command~nginx, rss>100M, cpu>5
+    ///
+    /// Comparisons are = != > >= < <= and, for text, ~ (contains) and !~. Given several times, all must
+    /// match.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    filter: Vec<Filter>,
+
+    /// List again and again, at this interval
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval)]
+    watch: Option<Duration>,
+
+    /// Also show processes in the same PID namespace that do not belong to the target
+    #[arg(long)]
+    all: bool,
+
+    /// Show at most this many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let expected = "expected a time from 100ms to 1h, such as 2s; name the container before --watch";
+    match humantime::parse_duration(text) {
+        Ok(interval) if (100..=3_600_000).contains(&interval.as_millis()) => Ok(interval),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+impl Args {
+    /// Path of the RPC, by which its needs are looked up.
+    pub(crate) const RPC: &str = "/dbgctl.v1.ProcessService/ListProcesses";
+
+    /// Asks the agent at the other end of `channel` and shows what it answers.
+    pub(crate) async fn run(
+        &self,
+        channel: Channel,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let mut history = History::default();
+        let result = match self.watch {
+            None => self.list(&channel, &mut history, false, output, talk).await,
+            Some(interval) => self.watch(interval, &channel, &mut history, output, talk).await,
+        };
+        unless_pipe_closed(result)
+    }
+
+    /// Lists until the reader goes away or the agent does.
+    async fn watch(
+        &self,
+        interval: Duration,
+        channel: &Channel,
+        history: &mut History,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.list(channel, history, true, output, talk).await?;
+        }
+    }
+
+    async fn list(
+        &self,
+        channel: &Channel,
+        history: &mut History,
+        one_of_many: bool,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let listing = list::read(channel.clone(), self.request(output)).await?;
+        let first = history.is_empty();
+        if one_of_many {
+            output.next_answer(first)?;
+        }
+        self.show(listing, history, output, talk)
+    }
+
+    fn request(&self, output: &Output) -> v1::ListProcessesRequest {
+        let detail = self.fields().any(field::Field::is_detail);
+        v1::ListProcessesRequest {
+            threads: self.threads,
+            details: detail || output.is_wide(),
+            all: self.all,
+            // The agent can leave out rows only if it knows which ones would come first.
+            limit: if self.agent_can_limit() { self.limit.unwrap_or(0) } else { 0 },
+        }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = field::Field> {
+        self.sort.iter().map(|sort| sort.field).chain(self.filter.iter().map(|filter| filter.field))
+    }
+
+    fn agent_can_limit(&self) -> bool {
+        self.filter.is_empty() && !self.tree && self.sort.unwrap_or_default().is_agents_own()
+    }
+
+    fn show(
+        &self,
+        listing: Listing,
+        history: &mut History,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { header, processes, summary, broken_off } = listing;
+        let total = processes.len();
+        let since = if history.is_empty() { Since::Start } else { Since::LastList };
+        let zone = (output.format() == Format::Wide).then(|| output.zone().clone());
+        let rows = history.rows(header, processes, zone.as_ref());
+        let rows = self.arrange(rows);
+
+        output.rows(&rows)?;
+        if output.is_table() {
+            let mut lines = vec![self.counted(rows.len(), total, since)];
+            lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, self.nouns())));
+            lines.extend(broken_off.map(str::to_owned));
+            output.beside(talk, lines)?;
+        } else {
+            output.object(|object| {
+                match &summary {
+                    Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
+                    None => object.null("summary"),
+                }
+                object.object("header", |object| {
+                    object
+                        .number("sampled_boottime_nanos", header.map(|header| header.sampled_boottime_nanos));
+                    object.number("sampled_unix_nanos", header.map(|header| header.sampled_unix_nanos));
+                });
+                object.text("cpu_percent_since", since.name());
+            })?;
+            talk.lines(broken_off);
+        }
+        output.flush()?;
+        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    }
+
+    /// Keeps the rows that are wanted, in the order that is wanted.
+    fn arrange(&self, mut rows: Vec<ProcessRow>) -> Vec<ProcessRow> {
+        rows.retain(|row| self.filter.iter().all(|filter| filter.accepts(row)));
+        if let Some(sort) = self.sort {
+            sort.apply(&mut rows);
+        }
+        if self.tree {
+            rows = tree::arrange(rows);
+        }
+        rows.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+        rows
+    }
+
+    fn nouns(&self) -> &'static str {
+        if self.threads { "threads" } else { "processes" }
+    }
+
+    fn counted(&self, shown: usize, total: usize, since: Since) -> String {
+        let nouns = match total {
+            1 if self.threads => "thread",
+            1 => "process",
+            _ => self.nouns(),
+        };
+        let of = if shown == total { String::new() } else { format!(" of {total}") };
+        format!("{shown}{of} {nouns}; CPU% is {}", since.words())
+    }
+}

@@ -1,0 +1,26 @@
+//! How a command ends, as its exit status tells.
+
+/// What the exit status says about the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// There is an answer.
+    Answered = 0,
+    /// There is an answer, and it is no: refused, no such name, a serious finding.
+    No = 1,
+    /// It could not be found out.
+    Unknown = 2,
+    /// The user interrupted it; 128 + SIGINT, as shells have it.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The exit status.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Answered => 0,
+            Self::No => 1,
+            Self::Unknown => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a summary says, in sentences and as JSON: gaps, losses, limits.
+
+use dbgctl_proto::v1::{End, Gap, Summary};
+
+use super::json::Object;
+
+/// A summary names a handful of gaps; more than this is noise, or an agent gone bad.
+const MOST_GAPS: usize = 20;
+
+/// The sentences for what is missing from a list of `nouns`. Empty if nothing is.
+pub(crate) fn sentences(summary: &Summary, nouns: &str) -> Vec<String> {
+    let mut lines: Vec<_> = summary.gaps.iter().take(MOST_GAPS).map(|gap| gap_sentence(gap, nouns)).collect();
+    if summary.gaps.len() > MOST_GAPS {
+        lines.push(format!("{} more kinds of gaps", summary.gaps.len() - MOST_GAPS));
+    }
+    if summary.dropped > 0 {
+        lines.push(format!("{} {nouns} lost: this side was too slow", summary.dropped));
+    }
+    match End::try_from(summary.end) {
+        Ok(End::Complete) => {}
+        Ok(End::Limit) => {
+            lines.push(format!("stopped at the limit of {} {nouns}; there are more", summary.sent))
+        }
+        Ok(End::Deadline) => {
+            lines.push(format!("out of time after {} {nouns}; there are more", summary.sent))
+        }
+        Ok(End::Unspecified) | Err(_) => lines.push("why the list ended is not known".to_owned()),
+    }
+    lines
+}
+
+/// `3 processes ended while the list was made`, or `user names: not readable`.
+fn gap_sentence(gap: &Gap, nouns: &str) -> String {
+    let (subject, reason) = (shorten(&gap.subject), shorten(&gap.reason));
+    if subject == nouns {
+        format!("{} {subject} {reason}", gap.count)
+    } else if gap.count > 1 {
+        format!("{subject}: {reason}, {} {nouns}", gap.count)
+    } else {
+        format!("{subject}: {reason}")
+    }
+}
+
+/// The agent's words, as far as a line of ours has room for them.
+fn shorten(text: &str) -> &str {
+    const MOST_BYTES: usize = 200;
+    &text[..text.floor_char_boundary(MOST_BYTES)]
+}
+
+/// Writes the summary's fields.
+pub(crate) fn fields(summary: &Summary, object: &mut Object<'_>) {
+    object.number("sent", summary.sent);
+    object.number("dropped", summary.dropped);
+    object.objects("gaps", &summary.gaps, |gap, object| {
+        object.text("subject", gap.subject.as_str());
+        object.text("reason", gap.reason.as_str());
+        object.number("count", gap.count);
+    });
+    object.text(
+        "end",
+        match End::try_from(summary.end) {
+            Ok(End::Complete) => "complete",
+            Ok(End::Limit) => "limit",
+            Ok(End::Deadline) => "deadline",
+            Ok(End::Unspecified) | Err(_) => "unknown",
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(subject: &str, reason: &str, count: u64) -> Gap {
+        Gap { subject: subject.into(), reason: reason.into(), count }
+    }
+
+    #[test]
+    fn a_complete_list_needs_no_words() {
+        let summary = Summary { sent: 3, end: End::Complete.into(), ..Summary::default() };
+        assert!(sentences(&summary, "processes").is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_its_reason() {
+        let summary = Summary {
+            sent: 5,
+            dropped: 2,
+            gaps: vec![
+                gap("processes", "ended while the list was made", 3),
+                gap("user names", "not readable (needs CAP_SYS_PTRACE)", 1),
+                gap("wait channel", "permission denied", 4),
+            ],
+            end: End::Limit.into(),
+        };
+        assert_eq!(
+            sentences(&summary, "processes"),
+            [
+                "3 processes ended while the list was made",
+                "user names: not readable (needs CAP_SYS_PTRACE)",
+                "wait channel: permission denied, 4 processes",
+                "2 processes lost: this side was too slow",
+                "stopped at the limit of 5 processes; there are more",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_agent_that_floods_gaps_gets_a_few_lines() {
+        let gaps = (0..1000).map(|n| gap(&format!("s{n}"), &"ä".repeat(5000), 1)).collect();
+        let lines = sentences(&Summary { gaps, end: 77, ..Summary::default() }, "processes");
+        assert_eq!(lines.len(), MOST_GAPS + 2);
+        assert!(lines.iter().all(|line| line.len() < 300));
+        assert_eq!(lines[MOST_GAPS], "980 more kinds of gaps");
+    }
+}

@@ -1,0 +1,194 @@
+//! What is shown, and how: the only code that writes to stdout.
+//!
+//! A command hands over rows; heading, order, width and alignment follow from the row's columns, JSON
+//! and YAML from its fields. Data goes to stdout through [`Output`], talk to stderr through [`Talk`].
+
+pub(crate) mod closing;
+mod column;
+mod escape;
+pub(crate) mod human;
+mod json;
+mod table;
+mod talk;
+mod yaml;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use jiff::tz::TimeZone;
+
+pub(crate) use column::{Cell, Column, Emphasis, Row};
+pub(crate) use escape::{escape, one_line};
+pub(crate) use json::Object;
+pub(crate) use talk::Talk;
+
+/// How an answer is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns
+    #[default]
+    Table,
+    /// Aligned columns, all of them
+    Wide,
+    /// One JSON object per line, the last one a summary
+    Json,
+    /// A YAML list of the same objects
+    Yaml,
+}
+
+/// Where answers are shown, and how.
+pub(crate) struct Output {
+    format: Format,
+    writer: Box<dyn Write + Send>,
+    colour: bool,
+    terminal: Option<Terminal>,
+    zone: TimeZone,
+    /// A table that is written over the one before, with what has been said about it so far.
+    repaints: bool,
+    scratch: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Terminal {
+    columns: usize,
+    rows: usize,
+}
+
+/// Whether the user wants colours, see <https://no-color.org>.
+fn colour_wanted() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+impl Output {
+    /// Output on stdout. Cut to the terminal's width and coloured only if that is a terminal.
+    pub(crate) fn stdout(format: Format) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal().then(Terminal::size);
+        Self {
+            colour: terminal.is_some() && colour_wanted(),
+            terminal,
+            zone: TimeZone::system(),
+            ..Self::to(format, BufWriter::with_capacity(1 << 16, stdout))
+        }
+    }
+
+    /// Output on any writer, as if it were a pipe; times of day are in UTC.
+    pub(crate) fn to(format: Format, writer: impl Write + Send + 'static) -> Self {
+        Self {
+            format,
+            writer: Box::new(writer),
+            colour: false,
+            terminal: None,
+            zone: TimeZone::UTC,
+            repaints: false,
+            scratch: String::new(),
+        }
+    }
+
+    /// How answers are shown.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// True for tables, which people read; false for JSON and YAML.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.format, Format::Table | Format::Wide)
+    }
+
+    /// True if all that is known will be shown: anything but the narrow table.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.format != Format::Table
+    }
+
+    /// The time zone that times of day are shown in.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// Begins the next of several answers.
+    ///
+    /// Tables on a terminal are written over the one before, elsewhere below it, after an empty line.
+    pub(crate) fn next_answer(&mut self, first: bool) -> io::Result<()> {
+        self.repaints = self.is_table() && self.terminal.is_some();
+        if self.repaints {
+            if let Some(terminal) = &mut self.terminal {
+                *terminal = Terminal::size();
+            }
+            self.writer.write_all(b"\x1b[H\x1b[J")
+        } else if self.format == Format::Yaml {
+            self.writer.write_all(b"---\n")
+        } else if self.is_table() && !first {
+            self.writer.write_all(b"\n")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Says what belongs to a table but is not data: on stderr, or with the table if that is repainted.
+    pub(crate) fn beside<T: AsRef<str>>(
+        &mut self,
+        talk: &mut Talk,
+        lines: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        if !self.repaints {
+            // So that the two streams appear in order where both are the same terminal.
+            self.writer.flush()?;
+            talk.lines(lines);
+            return Ok(());
+        }
+        lines.into_iter().try_for_each(|line| self.sentence(line))
+    }
+
+    /// Shows `rows`, as a table with its heading or as one object each.
+    pub(crate) fn rows<R: Row>(&mut self, rows: &[R]) -> io::Result<()> {
+        if !self.is_table() {
+            return rows.iter().try_for_each(|row| self.object(|object| row.fields(object)));
+        }
+        // A repainted table must not scroll: a line each for heading, talk and what did not fit.
+        let height = self.terminal.filter(|_| self.repaints).map(|terminal| terminal.rows.saturating_sub(4));
+        let place = table::Place {
+            wide: self.format == Format::Wide,
+            colour: self.colour,
+            width: self.terminal.map(|terminal| terminal.columns),
+            height,
+        };
+        let left_out = table::render(rows, place, &mut *self.writer)?;
+        if left_out > 0 {
+            self.sentence(format!("{left_out} more do not fit this terminal"))?;
+        }
+        Ok(())
+    }
+
+    /// Shows one object that is not a row. For JSON and YAML; tables have sentences.
+    pub(crate) fn object(&mut self, fields: impl FnOnce(&mut Object<'_>)) -> io::Result<()> {
+        self.scratch.clear();
+        json::object(&mut self.scratch, fields);
+        if self.format == Format::Yaml {
+            let value = serde_json::from_str(&self.scratch)?;
+            self.scratch.clear();
+            yaml::element(&value, &mut self.scratch);
+        } else {
+            self.scratch.push('\n');
+        }
+        self.writer.write_all(self.scratch.as_bytes())
+    }
+
+    /// Shows a closing line that is data, on stdout. For tables.
+    pub(crate) fn sentence(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        writeln!(self.writer, "{}", one_line(text.as_ref()))
+    }
+
+    /// Hands over to the reader what has been shown so far.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Terminal {
+    /// The size of the terminal on stdout; 80 by 24 if it does not tell.
+    fn size() -> Self {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        let (columns, rows) = size.map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()));
+        Self { columns, rows }
+    }
+}
