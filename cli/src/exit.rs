@@ -1,5 +1,7 @@
 //! How a command ends, as its exit status tells.
 
+use std::process::ExitCode;
+
 /// What the exit status says about the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -13,7 +15,18 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
 impl Exit {
+    /// The one that says more: what could not be found out outweighs a no, a no outweighs an answer.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        if other.code() > self.code() { other } else { self }
+    }
+
     /// The exit status.
     pub fn code(self) -> u8 {
         match self {

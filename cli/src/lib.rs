@@ -1,8 +1,85 @@
-//! dbgctl looks into a running container from outside.
-//!
-//! `commands` asks and checks what came back, `render` shows it.
-#![allow(dead_code, unused_imports, reason = "the command line does not call all of it yet")]
+//! dbgctl: looks into a running container from outside.
 
+mod args;
+mod attach;
+mod channel;
 mod commands;
-pub mod exit;
+mod error;
+mod exit;
 mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Cli, Command};
+use crate::attach::Attacher;
+use crate::attach::docker::Engine;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::render::talk;
+
+/// The program: parses, runs, cleans up, and says with which status it ends.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::new("start", error.to_string(), "check the limits of this shell: `ulimit -a`");
+            talk::error(&error);
+            return Exit::Unknown.into();
+        }
+    };
+    let exit = runtime.block_on(run(cli));
+    // A prompt that still waits for a line must not hold up the end.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(cli: Cli) -> Exit {
+    let engine = match Engine::at(cli.shared.host()) {
+        Ok(engine) => engine,
+        Err(error) => {
+            talk::error(&Error::engine("reach the container engine", &error));
+            return Exit::Unknown;
+        }
+    };
+    let attacher = Attacher::new(engine, cli.shared.options(), cli.shared.notes());
+    // At the prompt, Ctrl-C ends the question and not the session.
+    let has_prompt = matches!(cli.command, Command::Attach(_));
+    let outcome = tokio::select! {
+        outcome = commands::run(&attacher, cli.command, cli.shared.output) => outcome,
+        () = interrupted(!has_prompt) => Ok(Exit::Interrupted),
+    };
+    let exit = outcome.unwrap_or_else(|error| {
+        talk::error(&error);
+        Exit::Unknown
+    });
+    let cleaned = tokio::select! {
+        cleaned = attacher.clean_up() => cleaned,
+        // Whoever insists is not kept waiting: the next run sweeps.
+        () = interrupted(true) => return Exit::Interrupted,
+    };
+    match cleaned {
+        Ok(()) => exit,
+        Err(error) => {
+            talk::error(&error);
+            Exit::Unknown
+        }
+    }
+}
+
+/// Returns when someone wants this program to end.
+async fn interrupted(also_by_ctrl_c: bool) {
+    let mut kinds = vec![SignalKind::terminate(), SignalKind::hangup()];
+    if also_by_ctrl_c {
+        kinds.push(SignalKind::interrupt());
+    }
+    let waits = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut stream| {
+        Box::pin(async move {
+            stream.recv().await;
+        })
+    });
+    futures_util::future::select_all(waits).await;
+}

@@ -1,3 +1,7 @@
-//! The command `dbgctl`.
+//! The command. Everything is in the library, where tests reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dbgctl::main()
+}

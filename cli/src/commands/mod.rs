@@ -1,16 +1,113 @@
 //! The commands: each makes a request and turns what comes back into rows.
 
+pub(crate) mod attach;
 mod budget;
 pub(crate) mod connect;
+pub(crate) mod detach;
+mod gc;
+pub(crate) mod image;
 pub(crate) mod memory;
 pub(crate) mod processes;
+mod prompt;
+pub(crate) mod sessions;
 
 #[cfg(test)]
 mod testing;
 
 use std::io;
 
+use dbgctl_proto::{NEEDS, Needs, needs_of};
+use tonic::transport::Channel;
+
+use crate::args::{About, Command};
+use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
+use crate::error::Error;
 use crate::exit::Exit;
+use crate::render::{Format, Output, Talk};
+
+/// Carries out a command.
+pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -> Result<Exit, Error> {
+    match command {
+        Command::Ps(About { container, question }) => {
+            question_about(attacher, &container, Verb::Ps(question), format).await
+        }
+        Command::Mem(About { container, question }) => {
+            question_about(attacher, &container, Verb::Mem(question), format).await
+        }
+        Command::Connect(About { container, question }) => {
+            question_about(attacher, &container, Verb::Connect(question), format).await
+        }
+        Command::Attach(args) => attach::run(attacher, args, format).await,
+        Command::Detach(args) => detach::run(attacher, args).await,
+        Command::Sessions(args) => sessions::run(attacher, args, format).await,
+        Command::Gc => gc::run(attacher).await,
+        Command::Image(command) => image::run(attacher, command, format).await,
+    }
+}
+
+/// A question that can be asked of any container, alone or in a session.
+#[derive(Debug)]
+pub(crate) enum Verb {
+    Ps(processes::Args),
+    Mem(memory::Args),
+    Connect(connect::Args),
+}
+
+impl Verb {
+    /// What the probe behind it requires.
+    pub(crate) fn needs(&self) -> &'static Needs {
+        let path = match self {
+            Self::Ps(_) => processes::Args::RPC,
+            Self::Mem(_) => memory::Args::RPC,
+            Self::Connect(_) => connect::Args::RPC,
+        };
+        // A test holds each path against the contract.
+        needs_of(path).unwrap_or(&NEEDS[0])
+    }
+
+    async fn ask(&self, channel: Channel, output: &mut Output) -> Result<Exit, Failure> {
+        let mut talk = Talk::stderr();
+        match self {
+            Self::Ps(args) => args.run(channel, output, &mut talk).await,
+            Self::Mem(args) => args.run(channel, output, &mut talk).await,
+            Self::Connect(args) => args.run(channel, output, &mut talk).await,
+        }
+    }
+}
+
+/// One question, with a sidecar of its own unless a session can answer it.
+async fn question_about(
+    attacher: &Attacher,
+    container: &str,
+    verb: Verb,
+    format: Format,
+) -> Result<Exit, Error> {
+    let survey = attacher.survey(container).await?;
+    let sidecar = attacher.for_question(&survey, verb.needs()).await?;
+    answer(attacher, &survey, &sidecar, &verb, &mut Output::stdout(format)).await
+}
+
+/// Asks and shows. What went wrong is explained with what the engine knows.
+pub(crate) async fn answer(
+    attacher: &Attacher,
+    survey: &Survey,
+    sidecar: &Sidecar,
+    verb: &Verb,
+    output: &mut Output,
+) -> Result<Exit, Error> {
+    match verb.ask(sidecar.channel.clone(), output).await {
+        Ok(exit) => Ok(exit),
+        Err(Failure::Rpc(status)) => {
+            Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)
+        }
+        Err(Failure::Output(error)) => Err(Error::new(
+            "write the answer",
+            error.to_string(),
+            "check where standard output goes: is the disk full?",
+        )),
+        Err(Failure::Request { because, suggestion }) => Err(Error::new("ask that", because, suggestion)),
+    }
+}
 
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]

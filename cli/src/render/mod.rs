@@ -9,7 +9,7 @@ mod escape;
 pub(crate) mod human;
 mod json;
 mod table;
-mod talk;
+pub(crate) mod talk;
 mod yaml;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 pub(crate) use column::{Cell, Column, Emphasis, Row};
 pub(crate) use escape::{escape, one_line};
 pub(crate) use json::Object;
-pub(crate) use talk::Talk;
+pub(crate) use talk::{Notes, Talk};
 
 /// How an answer is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -3,6 +3,48 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::escape::one_line;
+use crate::error::Error;
+
+/// What is said of the work itself, before there is an answer. Quiet if the user wants it so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Notes {
+    pub(crate) quiet: bool,
+}
+
+impl Notes {
+    /// Something the user may want to know.
+    pub(crate) fn note(self, text: impl AsRef<str>) {
+        if !self.quiet {
+            Talk::stderr().line(format!("dbgctl: {}", text.as_ref()));
+        }
+    }
+
+    /// Something the user ought to know.
+    pub(crate) fn warn(self, text: impl AsRef<str>) {
+        self.note(format!("warning: {}", text.as_ref()));
+    }
+}
+
+/// What did not work, in three lines. Never quiet.
+pub(crate) fn error(error: &Error) {
+    let _ = writeln!(io::stderr(), "{}", error_text(error));
+}
+
+/// The same as text, escaped.
+pub(crate) fn error_text(error: &Error) -> String {
+    let Error { what, because, suggestion } = error;
+    format!(
+        "dbgctl: cannot {}\n  because  {}\n  try      {}",
+        one_line(what),
+        one_line(because),
+        one_line(suggestion)
+    )
+}
+
+/// Text of our own with lines of its own, such as help.
+pub(crate) fn help(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}
 
 /// Where notes are written.
 pub(crate) struct Talk {

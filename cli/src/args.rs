@@ -1,0 +1,208 @@
+//! The command line: what all commands share, and the list of commands.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::attach::Options;
+use crate::attach::image::{Choice, Pull};
+use crate::attach::level::Level;
+use crate::commands::{Verb, attach, connect, detach, image, memory, processes, sessions};
+use crate::error::Error;
+use crate::render::{Format, Notes};
+
+const EXAMPLES: &str = "\
+Examples:
+  dbgctl ps web                    the processes of the container web
+  dbgctl ps web --tree --watch     the same as a tree, again every second
+  dbgctl mem web                   who uses the memory, and how much is left
+  dbgctl connect web db:5432       can web reach db:5432, and if not, why
+  dbgctl attach web                a prompt: ask several questions, quickly
+  dbgctl ps web -o json | jq .     the same answers for programs
+
+A container is named by its name, its id or the beginning of it, its compose service,
+compose:PROJECT/SERVICE, or label:KEY=VALUE.
+
+Exit status: 0 answered; 1 answered, and the answer is no; 2 could not find out; 130 interrupted.";
+
+/// Look into a running container from outside.
+///
+/// dbgctl starts a small sidecar beside the container, with the least privilege that the question needs, asks it,
+/// shows the answer and removes it. The container itself is not touched: nothing runs in it, nothing is written to
+/// it, no port is opened. It works for containers without a shell, and needs no registry.
+#[derive(Debug, Parser)]
+#[command(name = "dbgctl", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options for every command")]
+pub(crate) struct Shared {
+    /// Where the container engine listens: unix:///path or tcp://host:port
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        env = "DOCKER_HOST",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    host: Option<String>,
+
+    /// How the answer is shown
+    #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
+    pub(crate) output: Format,
+
+    /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE. What can not be read then is
+    /// listed as a gap [default: what makes the answer whole]
+    #[arg(long, global = true, value_parser = level, value_name = "LEVEL")]
+    level: Option<Level>,
+
+    /// Make the sidecar from this image in the engine instead of the one that dbgctl carries
+    #[arg(long, global = true, env = "DBGCTL_IMAGE", hide_env_values = true, value_name = "REF[@DIGEST]")]
+    image: Option<String>,
+
+    /// Whether the image of --image may be fetched from its registry
+    #[arg(long, global = true, value_enum, default_value = "never", value_name = "WHEN")]
+    pull: Pull,
+
+    /// Look into a container that shares the PID or network namespace of the host
+    #[arg(long, global = true)]
+    host_namespaces: bool,
+
+    /// Why you look: kept as a label of the sidecar, for those who watch over the engine
+    #[arg(long, global = true, default_value = "", hide_default_value = true, value_name = "TEXT")]
+    reason: String,
+
+    /// Say nothing but the answer and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+impl Shared {
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    pub(crate) fn notes(&self) -> Notes {
+        Notes { quiet: self.quiet }
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        let image = match &self.image {
+            None => Choice::Carried,
+            Some(reference) => Choice::Approved { reference: reference.clone(), pull: self.pull },
+        };
+        Options {
+            level: self.level,
+            image,
+            host_namespaces: self.host_namespaces,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// Everything that can be asked or done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the processes of a container
+    Ps(About<processes::Args>),
+    /// Break down the memory of a container
+    Mem(About<memory::Args>),
+    /// Open a TCP connection from where a container is (sends traffic)
+    Connect(About<connect::Args>),
+    /// Open a session: a prompt that answers at once, or one that stays for others
+    #[command(after_help = attach::EXAMPLES)]
+    Attach(attach::Args),
+    /// End sessions
+    Detach(detach::Args),
+    /// List sessions
+    Sessions(sessions::Args),
+    /// Remove what runs that were killed have left behind
+    Gc,
+    /// The agent's image: load it, save it, see what it is
+    #[command(subcommand)]
+    Image(image::Command),
+}
+
+/// A question about a container.
+#[derive(Debug, Args)]
+pub(crate) struct About<A: Args> {
+    /// Name, id, compose service, compose:PROJECT/SERVICE, or label:KEY=VALUE
+    pub(crate) container: String,
+    #[command(flatten)]
+    pub(crate) question: A,
+}
+
+/// A line at the prompt of a session: the same questions, without the container.
+#[derive(Debug, Parser)]
+#[command(
+    name = "",
+    no_binary_name = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    help_template = "{subcommands}"
+)]
+pub(crate) struct Line {
+    /// How the answer is shown
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+    #[command(subcommand)]
+    pub(crate) word: Word,
+}
+
+/// What can be typed at the prompt.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Word {
+    /// List the processes
+    Ps(processes::Args),
+    /// Break down the memory
+    Mem(memory::Args),
+    /// Open a TCP connection from where the container is (sends traffic)
+    Connect(connect::Args),
+    /// Say what this session is and what it may do
+    Session,
+    /// Look into the container's new run, after it was restarted
+    Reattach,
+    /// End the session
+    #[command(visible_aliases = ["exit", "quit"])]
+    Detach,
+}
+
+impl Word {
+    /// The question, if it is one.
+    pub(crate) fn question(self) -> Result<Verb, Self> {
+        match self {
+            Self::Ps(args) => Ok(Verb::Ps(args)),
+            Self::Mem(args) => Ok(Verb::Mem(args)),
+            Self::Connect(args) => Ok(Verb::Connect(args)),
+            other => Err(other),
+        }
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let number = text.parse().map_err(|_| "a level is a number: 0 or 1".to_owned())?;
+    Level::from_number(number).ok_or_else(|| format!("there is no level {number}: 0 or 1"))
+}
+
+/// A time such as "30m" or "1h 15m".
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+impl From<clap::Error> for Error {
+    fn from(error: clap::Error) -> Self {
+        let because = error.render().to_string();
+        Self::new(
+            "understand that",
+            because.trim().trim_start_matches("error: "),
+            "`help` lists what can be asked",
+        )
+    }
+}

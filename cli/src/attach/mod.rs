@@ -1,0 +1,371 @@
+//! From a container's name to an agent that answers, and back to nothing.
+//!
+//! The sequence: look at the target, at the sidecars that exist and at the image, all at once; refuse what can
+//! not or must not be looked into; join a session that may do enough, or create a sidecar, attach to it, start
+//! it, shake hands. What this process created it also removes, whatever happens in between.
+
+pub(crate) mod diagnosis;
+pub(crate) mod docker;
+pub(crate) mod facts;
+pub(crate) mod image;
+pub(crate) mod level;
+mod owner;
+pub(crate) mod session;
+pub(crate) mod spec;
+mod sweep;
+mod target;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dbgctl_proto::{Effect, Needs, v1};
+use tokio_util::task::TaskTracker;
+use tonic::transport::Channel;
+
+use self::docker::{AgentLog, ByteStream, Engine, EngineError};
+use self::facts::{Container, Image, Summary};
+use self::image::Choice;
+use self::level::Level;
+use self::owner::Owner;
+use self::spec::{AGENT_PATH, AGENT_USER, Kind, Spec, Wish, label};
+use crate::channel::{self, HandshakeError};
+use crate::error::Error;
+use crate::render::Notes;
+
+/// After this time anyone may remove what a question left behind. The agent itself ends much earlier: with its
+/// standard input.
+const QUESTION_EXPIRES: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the last steps of a start may take when everything else is over already.
+const LAST_STEPS: Duration = Duration::from_secs(10);
+
+/// What the user chose about sidecars.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// `None`: whatever makes the answer whole.
+    pub(crate) level: Option<Level>,
+    pub(crate) image: Choice,
+    pub(crate) host_namespaces: bool,
+    /// Why the user looks into the target. May be empty.
+    pub(crate) reason: String,
+}
+
+/// Starts, joins and removes sidecars.
+#[derive(Debug)]
+pub(crate) struct Attacher {
+    pub(crate) engine: Engine,
+    pub(crate) options: Options,
+    pub(crate) notes: Notes,
+    owner: Owner,
+    /// Requests to the engine that must not be abandoned half-way.
+    work: TaskTracker,
+    /// Names of the sidecars that this process must remove.
+    ours: Arc<Mutex<Vec<String>>>,
+}
+
+/// What was found before anything was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Survey {
+    pub(crate) target: Container,
+    /// All sidecars of dbgctl in this engine.
+    pub(crate) sidecars: Vec<Summary>,
+    architecture: String,
+    tagged: Result<Image, Arc<EngineError>>,
+}
+
+/// A sidecar with a connection to its agent.
+#[derive(Debug)]
+pub(crate) struct Sidecar {
+    pub(crate) name: String,
+    pub(crate) level: Level,
+    pub(crate) channel: Channel,
+    pub(crate) handshake: v1::HandshakeResponse,
+}
+
+impl Attacher {
+    pub(crate) fn new(engine: Engine, options: Options, notes: Notes) -> Self {
+        Self {
+            engine,
+            options,
+            notes,
+            owner: Owner::myself(),
+            work: TaskTracker::new(),
+            ours: Arc::default(),
+        }
+    }
+
+    /// Looks at everything that decides what to do, and sweeps what earlier runs left behind.
+    pub(crate) async fn survey(&self, wanted: &str) -> Result<Survey, Error> {
+        let (target, sidecars, architecture, tagged) = tokio::join!(
+            target::find(&self.engine, wanted),
+            self.engine.containers(Some(label::SESSION)),
+            self.engine.architecture(),
+            self.engine.image(image::TAG),
+        );
+        let what = || "ask the container engine".to_owned();
+        let sidecars = sidecars.map_err(|error| Error::engine(what(), &error))?;
+        self.sweep(&sidecars);
+        let target = target?;
+        target::must_run(&target)?;
+        if target.labels.contains_key(label::SESSION) {
+            return Err(Error::new(
+                format!("look into the container `{}`", target.name),
+                "it is a sidecar of dbgctl",
+                "name the container that it looks into: `dbgctl sessions`",
+            ));
+        }
+        let shared = target::host_namespaces(&self.engine, &target).await?;
+        target::must_not_be_host(&target, &shared, self.options.host_namespaces)?;
+        for warning in target::warnings(&target) {
+            self.notes.warn(warning);
+        }
+        let architecture = architecture.map_err(|error| Error::engine(what(), &error))?;
+        Ok(Survey { target, sidecars, architecture, tagged: tagged.map_err(Arc::new) })
+    }
+
+    /// Removes, in the background, what serves no one any more. Returns how much that is.
+    pub(crate) fn sweep(&self, sidecars: &[Summary]) -> usize {
+        let leftovers =
+            sidecars.iter().filter(|sidecar| sweep::is_leftover(sidecar, &self.owner, unix_now()));
+        let mut count = 0;
+        for leftover in leftovers {
+            count += 1;
+            let (engine, id) = (self.engine.clone(), leftover.id.clone());
+            // If it can not be removed now, the next run will find it again.
+            self.work.spawn(async move { engine.remove(&id).await });
+        }
+        count
+    }
+
+    /// The level for a probe with these needs, by the user's choice or as the answer needs it.
+    pub(crate) fn level_for(&self, needs: &Needs) -> Result<Level, Error> {
+        let beyond = || {
+            Error::new(
+                format!("provide what {} needs", needs.path),
+                "no level of this dbgctl grants it",
+                "this is a bug: please report it",
+            )
+        };
+        let whole = Level::whole(needs).ok_or_else(beyond)?;
+        let least = Level::least(needs).ok_or_else(beyond)?;
+        let Some(chosen) = self.options.level else { return Ok(whole) };
+        if chosen >= least {
+            return Ok(chosen.min(whole));
+        }
+        let reasons: Vec<_> = needs
+            .capabilities
+            .iter()
+            .filter(|capability| !capability.optional && !chosen.held().contains(&capability.name))
+            .map(|capability| format!("{} {}", capability.name, capability.reason))
+            .collect();
+        Err(Error::new(
+            format!("answer this at {chosen}"),
+            format!("it needs {}", reasons.join(" and ")),
+            format!("--level {}, or ask whoever sets the limit to allow it for this target", least.number()),
+        ))
+    }
+
+    /// An agent for one question: that of a session which may do enough, or a new one.
+    pub(crate) async fn for_question(&self, survey: &Survey, needs: &Needs) -> Result<Sidecar, Error> {
+        let level = self.level_for(needs)?;
+        if let Some(session) = session_for(survey, level, needs.effect, self.options.level.is_some()) {
+            match self.join(session).await {
+                Ok(sidecar) => return Ok(sidecar),
+                Err(error) if error.suggestion.contains("detach") => return Err(error),
+                // It may have ended this very moment. A sidecar of our own does not depend on it.
+                Err(_) => {}
+            }
+        }
+        self.announce(level, needs);
+        let mut effects = vec![Effect::Observes, needs.effect];
+        effects.dedup();
+        self.start(survey, &self.wish(Kind::Question, level, effects, new_session_id(), QUESTION_EXPIRES))
+            .await
+    }
+
+    pub(crate) fn wish(
+        &self,
+        kind: Kind,
+        level: Level,
+        effects: Vec<Effect>,
+        session: String,
+        expires_in: Duration,
+    ) -> Wish {
+        Wish { kind, level, effects, session, expires_in, reason: self.options.reason.clone() }
+    }
+
+    /// Starts a sidecar that this process has to remove, and shakes hands with its agent.
+    pub(crate) async fn start(&self, survey: &Survey, wish: &Wish) -> Result<Sidecar, Error> {
+        let image = self.image(survey).await?;
+        let spec = Spec::new(&survey.target, wish, &self.owner, &image, SystemTime::now());
+        let name = spec.name.clone();
+        self.ours().push(name.clone());
+        let engine = self.engine.clone();
+        // A task of its own: an interrupt must not abandon a create that the engine carries out all the same.
+        let started = self.work.spawn(async move {
+            let id = engine.create(&spec).await?;
+            let streams = engine.attach(&id).await?;
+            engine.start(&id).await?;
+            Ok::<_, EngineError>(streams)
+        });
+        let what = || format!("start a sidecar for `{}`", survey.target.name);
+        let started =
+            started.await.map_err(|panic| Error::new(what(), panic.to_string(), "this is a bug"))?;
+        let (stream, log) = match started {
+            Ok(streams) => streams,
+            Err(error) => return Err(self.explain_start(survey, what(), &error).await),
+        };
+        self.greet(stream, &log, name, wish.level).await.map_err(|because| {
+            let suggestion =
+                "the sidecar started, its agent did not: `dbgctl image inspect` shows which image it is";
+            Error::new(what(), because, suggestion)
+        })
+    }
+
+    /// The target may have ended between the look and the start: then that is what the user wants to know.
+    async fn explain_start(&self, survey: &Survey, what: String, error: &EngineError) -> Error {
+        if let Ok(now) = self.engine.container(&survey.target.id).await
+            && let Err(refusal) = target::must_run(&now)
+        {
+            return refusal;
+        }
+        Error::engine(what, error)
+    }
+
+    /// Joins the agent of a session through an exec in its sidecar.
+    pub(crate) async fn join(&self, session: &Summary) -> Result<Sidecar, Error> {
+        let what = || format!("join the session in `{}`", session.name);
+        let joined = self.engine.exec(&session.id, AGENT_USER, &[AGENT_PATH, "bridge"]).await;
+        let (stream, log) = joined.map_err(|error| Error::engine(what(), &error))?;
+        let level = session.labels.get(label::LEVEL).and_then(|level| level.parse().ok());
+        let level = level.and_then(Level::from_number).unwrap_or(Level::Zero);
+        let suggestion = format!("`dbgctl detach {}` ends it; the next question starts anew", session.name);
+        self.greet(stream, &log, session.name.clone(), level)
+            .await
+            .map_err(|because| Error::new(what(), because, suggestion))
+    }
+
+    async fn greet(
+        &self,
+        stream: ByteStream,
+        log: &AgentLog,
+        name: String,
+        level: Level,
+    ) -> Result<Sidecar, String> {
+        let channel = channel::open(stream).await.map_err(|error| error.to_string())?;
+        match channel::handshake(&channel).await {
+            Ok(handshake) => {
+                self.check_confinement(&handshake, level)?;
+                Ok(Sidecar { name, level, channel, handshake })
+            }
+            Err(HandshakeError::Failed(_)) if !log.text().is_empty() => {
+                Err(String::from_utf8_lossy(&log.text()).into_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn image(&self, survey: &Survey) -> Result<String, Error> {
+        match &self.options.image {
+            Choice::Carried => {
+                let tagged = match &survey.tagged {
+                    Ok(image) => Ok(image.clone()),
+                    Err(error) => match &**error {
+                        EngineError::NotFound(message) => Err(EngineError::NotFound(message.clone())),
+                        other => return Err(Error::engine("look for the agent's image", other)),
+                    },
+                };
+                image::ensure_carried(&self.engine, &survey.architecture, tagged).await
+            }
+            Choice::Approved { reference, pull } => {
+                image::ensure_approved(&self.engine, &survey.architecture, reference, *pull).await
+            }
+        }
+    }
+
+    /// From now on this sidecar may outlive this process.
+    pub(crate) fn release(&self, name: &str) {
+        self.ours().retain(|ours| ours != name);
+    }
+
+    /// Removes what this process created, and waits for what it began.
+    pub(crate) async fn clean_up(&self) -> Result<(), Error> {
+        self.work.close();
+        let _finished = tokio::time::timeout(LAST_STEPS, self.work.wait()).await;
+        let names = std::mem::take(&mut *self.ours());
+        for name in names {
+            let removed = self.engine.remove(&name).await;
+            removed.map_err(|error| Error::engine(format!("remove the sidecar {name}"), &error))?;
+        }
+        Ok(())
+    }
+
+    /// Says which privilege is used and why, if any is.
+    pub(crate) fn announce(&self, level: Level, needs: &Needs) {
+        let used: Vec<_> = needs
+            .capabilities
+            .iter()
+            .filter(|capability| level.held().contains(&capability.name))
+            .map(|capability| format!("{}, {}", capability.name, capability.reason))
+            .collect();
+        if used.is_empty() {
+            return;
+        }
+        let optional = needs.capabilities.iter().all(|capability| capability.optional);
+        let instead = if optional { " (--level 0 does without)" } else { "" };
+        self.notes.note(format!("{level}: {}{instead}", used.join("; ")));
+    }
+
+    /// What the agent says of itself must be what it was given. An agent that holds more is not trusted with a question.
+    fn check_confinement(&self, handshake: &v1::HandshakeResponse, level: Level) -> Result<(), String> {
+        let excess = handshake
+            .capabilities
+            .iter()
+            .chain(&handshake.regainable_capabilities)
+            .find(|name| !level.held().contains(&name.as_str()));
+        if let Some(excess) = excess {
+            return Err(format!("the agent holds {excess}, which {level} does not grant"));
+        }
+        let filtered = handshake.seccomp.as_ref().is_some_and(|seccomp| seccomp.agent_filter);
+        if !filtered {
+            self.notes
+                .warn("the agent's own system call filter is not in force; the engine's profile still is");
+        }
+        Ok(())
+    }
+
+    fn ours(&self) -> MutexGuard<'_, Vec<String>> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running session of the target that may do what is asked: the weakest that is strong enough.
+fn session_for(survey: &Survey, level: Level, effect: Effect, exactly: bool) -> Option<&Summary> {
+    let of = |sidecar: &Summary, key: &str| sidecar.labels.get(key).cloned().unwrap_or_default();
+    let number = |sidecar: &Summary| of(sidecar, label::LEVEL).parse().ok().and_then(Level::from_number);
+    survey
+        .sidecars
+        .iter()
+        .filter(|sidecar| sidecar.status == facts::Status::Running)
+        .filter(|sidecar| of(sidecar, label::KIND) == Kind::Session.name())
+        .filter(|sidecar| of(sidecar, label::TARGET) == survey.target.id)
+        .filter(|sidecar| of(sidecar, label::EFFECTS).split(',').any(|name| name == effect.name()))
+        .filter(|sidecar| {
+            number(sidecar).is_some_and(|held| if exactly { held == level } else { held >= level })
+        })
+        .min_by_key(|sidecar| number(sidecar))
+}
+
+/// Eight hexadecimal digits, different each time.
+pub(crate) fn new_session_id() -> String {
+    // Seeded from the system's randomness; it only has to be unlikely to be met twice in one engine.
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos());
+    format!("{:08x}", hasher.finish() >> 32)
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,57 @@
+//! `detach`: ends sessions.
+
+use crate::attach::Attacher;
+use crate::attach::facts::Summary;
+use crate::attach::spec::{Kind, label};
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Arguments of `detach`.
+#[derive(Debug, clap::Args)]
+#[group(required = true)]
+pub(crate) struct Args {
+    /// A container whose sessions end, by name or id; or one session, by its id or sidecar
+    name: Option<String>,
+
+    /// End all sessions in this engine, also those of others
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
+}
+
+pub(crate) async fn run(attacher: &Attacher, args: Args) -> Result<Exit, Error> {
+    let what = || match &args.name {
+        Some(name) => format!("end the session of {name:?}"),
+        None => "end the sessions".to_owned(),
+    };
+    let sidecars = attacher.engine.containers(Some(label::SESSION)).await;
+    let sidecars = sidecars.map_err(|error| Error::engine(what(), &error))?;
+    let meant: Vec<_> = sidecars
+        .iter()
+        .filter(|sidecar| of(sidecar, label::KIND) == Kind::Session.name())
+        .filter(|sidecar| args.name.as_deref().is_none_or(|name| is_meant(sidecar, name)))
+        .collect();
+    if let (true, Some(_)) = (meant.is_empty(), &args.name) {
+        return Err(Error::new(what(), "there is no such session", "`dbgctl sessions` lists them"));
+    }
+    for sidecar in &meant {
+        attacher.engine.remove(&sidecar.id).await.map_err(|error| Error::engine(what(), &error))?;
+        attacher.notes.note(format!(
+            "session {} of `{}` ended",
+            of(sidecar, label::SESSION),
+            of(sidecar, label::TARGET_NAME)
+        ));
+    }
+    Ok(Exit::Answered)
+}
+
+fn is_meant(sidecar: &Summary, name: &str) -> bool {
+    let target_id = of(sidecar, label::TARGET);
+    sidecar.name == name
+        || of(sidecar, label::SESSION) == name
+        || of(sidecar, label::TARGET_NAME) == name
+        || (name.len() >= 4 && target_id.starts_with(name))
+}
+
+fn of<'a>(sidecar: &'a Summary, key: &str) -> &'a str {
+    sidecar.labels.get(key).map(String::as_str).unwrap_or_default()
+}
