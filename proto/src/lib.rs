@@ -6,7 +6,7 @@
 
 mod needs;
 
-pub use needs::{Capability, Effect, Needs, needs_of};
+pub use needs::{Capability, Effect, NEEDS, Needs, needs_of};
 
 /// Version of the protocol that agent and CLI of this source tree speak.
 ///
@@ -17,7 +17,14 @@ pub const PROTOCOL: u32 = 1;
 pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
 /// Messages, clients and servers of package `dbgctl.v1`.
-#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code; the documentation is in the .proto files")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated code; the documentation is in the .proto files"
+)]
 pub mod v1 {
     include!("generated/dbgctl.v1.rs");
 }
