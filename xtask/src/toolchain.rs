@@ -3,6 +3,7 @@
 //! Nothing is remembered between runs: the choice follows from what is installed.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,8 +33,8 @@ impl MuslStd {
     /// What this machine has, if anything.
     pub(crate) fn find() -> Option<Self> {
         let installed = |target: &Path| {
-            let std = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libstd-");
-            std::fs::read_dir(target.join("lib")).is_ok_and(|entries| entries.flatten().any(std))
+            let std = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libstd-");
+            fs::read_dir(target.join("lib")).is_ok_and(|entries| entries.flatten().any(std))
         };
         if let Ok(sysroot) = sysroot(Path::new("rustc")) {
             let targets = sysroot.join("lib/rustlib");
@@ -118,14 +119,20 @@ impl Toolchain {
         let std_source = sysroot(self.std.rustc())?.join("lib/rustlib/src/rust");
         let std_source_resolved = std_source.canonicalize().unwrap_or_else(|_| std_source.clone());
         let std_name = format!("/rustc/{}", commit(self.std.rustc())?);
+        let cargo_home = cargo_home()?;
+        let mut renamed = vec![(cargo_home.clone(), "/cargo")];
+        // Below that, Cargo names a directory after the registry it uses, which may be a mirror.
+        let registries = fs::read_dir(cargo_home.join("registry/src")).into_iter().flatten().flatten();
+        renamed.extend(registries.map(|registry| (registry.path(), "/cargo")));
+        renamed.sort();
+        renamed.extend([
+            (std_source, std_name.as_str()),
+            (std_source_resolved, std_name.as_str()),
+            (tree.to_owned(), "/dbgctl"),
+            (target_dir.to_owned(), "/target"),
+        ]);
         // Of several that match, the compiler takes the last: the target directory may lie in the tree.
-        for (from, to) in [
-            (&cargo_home()?, "/cargo"),
-            (&std_source, &std_name),
-            (&std_source_resolved, &std_name),
-            (&tree.to_owned(), "/dbgctl"),
-            (&target_dir.to_owned(), "/target"),
-        ] {
+        for (from, to) in renamed {
             flags.push(format!("--remap-path-prefix={}={to}", from.display()));
         }
         Ok(flags)
@@ -133,7 +140,7 @@ impl Toolchain {
 }
 
 fn zig(venv: &Path) -> Option<PathBuf> {
-    let versions = std::fs::read_dir(venv.join("lib")).ok()?;
+    let versions = fs::read_dir(venv.join("lib")).ok()?;
     let candidates = versions.flatten().map(|python| python.path().join("site-packages/ziglang/zig"));
     candidates.into_iter().find(|zig| zig.is_file())
 }

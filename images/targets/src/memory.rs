@@ -11,8 +11,9 @@ use crate::process::sleep_forever;
 pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
     let mib: usize = arguments.required("MIB")?;
     // Not zero: zeroed memory comes untouched from the kernel.
-    let memory = black_box(vec![1_u8; mib << 20]);
+    let memory = vec![1_u8; mib << 20];
+    // Otherwise the compiler sees that nobody reads it, and leaves it out.
+    black_box(&memory);
     println!("ready {mib}");
-    black_box(memory);
     sleep_forever()
 }
