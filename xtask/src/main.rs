@@ -1,10 +1,31 @@
 //! `cargo xtask`: everything a developer or CI does to this tree, in one place.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, missing_docs, reason = "a developer's tool: it talks, and it reads the files of this tree")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a developer's tool: it talks, and it reads the files of this tree"
+)]
 
+mod arch;
+mod archive;
+mod bootstrap;
 mod codegen;
+mod command;
+mod elf;
+mod engine;
+mod image;
+mod needs;
+mod packages;
+mod readme;
+mod targets;
+mod test;
+mod toolchain;
+mod tree;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -20,14 +41,51 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make this machine ready to build and test. Safe to repeat.
+    Bootstrap,
     /// Write proto/src/generated/ from the .proto files.
     Codegen,
+    /// Build the agent for every architecture and pack it into target/agent-image/.
+    Image {
+        /// Build a second time, from a copy of the tree elsewhere, and compare the bytes.
+        #[arg(long)]
+        verify_reproducible: bool,
+    },
+    /// Build the programs that play the target and pack them into target/target-image/.
+    Targets,
+    /// Run everything that must hold before a change is taken.
+    #[command(visible_alias = "ci")]
+    Test,
+    /// Write the table of probes in README.md.
+    Readme {
+        /// Write nothing; fail if the table is stale.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
-fn main() -> Result {
-    let workspace = workspace();
+fn main() -> ExitCode {
+    match run(&workspace()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(workspace: &Path) -> Result {
     match Cli::parse().command {
-        Command::Codegen => codegen::generate(&workspace, &workspace.join("proto/src/generated")),
+        Command::Bootstrap => bootstrap::bootstrap(workspace),
+        Command::Codegen => codegen::generate(workspace, &workspace.join("proto/src/generated")),
+        Command::Image { verify_reproducible } => {
+            image::image(workspace)?;
+            if verify_reproducible { image::verify_reproducible(workspace) } else { Ok(()) }
+        }
+        Command::Targets => targets::targets(workspace),
+        Command::Test => test::test(workspace),
+        Command::Readme { check: true } => readme::check(workspace),
+        Command::Readme { check: false } => readme::write(workspace),
     }
 }
 

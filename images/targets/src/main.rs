@@ -1,1 +1,90 @@
-fn main() {}
+//! The programs that play the target in tests, benchmarks and the demo: one static binary, no shell.
+//!
+//! Each subcommand prints a line that begins with `ready` when its processes stand, so that a test need not
+//! guess how long to wait. Every process of it exits with 0 on SIGTERM, also as PID 1.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::exit,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test program: it talks to whoever reads its log, and it is not the agent"
+)]
+
+mod arguments;
+mod attack;
+mod churn;
+mod crash;
+mod exit;
+mod hostile;
+mod kill_agent;
+mod many;
+mod memory;
+mod process;
+mod serve;
+mod signal;
+mod sys;
+mod threads;
+mod unprotected;
+mod zombies;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const USAGE: &str = "\
+usage: target-program COMMAND
+
+  serve [--port 8080] [--workers 2]  answer HTTP from several processes
+  zombies N                          N children that nobody reaps
+  many N                             N idle children, named idle-<i>
+  memory MIB                         that much touched anonymous memory
+  churn PER_SECOND                   children that come and go at that rate
+  hostile                            names and command lines that attack whoever prints them
+  threads N                          one process with N named threads
+  exit CODE [--after SECONDS]        end with that code
+  crash                              end by abort
+  attack [--once PID]                try to get into every new process
+  signal PID SIGNAL                  for example: signal 1 TERM
+  kill-agent KILL|STOP|CONT|TERM     signal the agent beside this container
+  unprotected [--seconds N]          a sidecar without any protection, to attack";
+
+fn main() -> ExitCode {
+    if let Some(bystander) = hostile::Bystander::from_environment() {
+        return finish(bystander.run());
+    }
+    let mut arguments = Arguments::of_this_process();
+    let Some(command) = arguments.next() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    finish(run(&command, &mut arguments))
+}
+
+fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
+    sys::exit_on_termination()?;
+    match command {
+        "serve" => serve::run(arguments),
+        "zombies" => zombies::run(arguments),
+        "many" => many::run(arguments),
+        "memory" => memory::run(arguments),
+        "churn" => churn::run(arguments),
+        "hostile" => hostile::run(arguments),
+        "threads" => threads::run(arguments),
+        "exit" => exit::run(arguments),
+        "crash" => crash::run(arguments),
+        "attack" => attack::run(arguments),
+        "signal" => signal::run(arguments),
+        "kill-agent" => kill_agent::run(arguments),
+        "unprotected" => unprotected::run(arguments),
+        unknown => Err(format!("no such command: {unknown}\n{USAGE}").into()),
+    }
+}
+
+fn finish(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("target-program: {error}");
+        ExitCode::from(2)
+    })
+}

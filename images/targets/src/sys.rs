@@ -1,0 +1,58 @@
+//! The system calls that have no safe wrapper. The only file that holds `unsafe`.
+#![expect(unsafe_code, reason = "fork, signal handlers and pidfd_getfd have no safe wrapper")]
+
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{ForkResult, Pid, fork};
+
+use crate::Result;
+
+/// Ends this process with 0 on SIGTERM and SIGINT. PID 1 ignores both unless it has a handler.
+pub(crate) fn exit_on_termination() -> Result {
+    extern "C" fn exit(_signal: libc::c_int) {
+        // SAFETY: `_exit` is async-signal-safe and does not return.
+        unsafe { libc::_exit(0) }
+    }
+    let action = SigAction::new(SigHandler::Handler(exit), SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        // SAFETY: the handler calls nothing but `_exit`.
+        unsafe { sigaction(signal, &action)? };
+    }
+    Ok(())
+}
+
+/// Makes a child that runs `child` and exits with the code it returns. Gives its pid to the parent.
+///
+/// Only for a process with one thread: what other threads hold locked would stay locked in the child.
+pub(crate) fn fork_child(child: impl FnOnce() -> i32) -> Result<Pid> {
+    // SAFETY: this program forks only while it has a single thread, so that the child may do anything.
+    match unsafe { fork()? } {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let code = child();
+            // SAFETY: `_exit` has no precondition. Handlers of the parent are not run twice.
+            unsafe { libc::_exit(code) }
+        }
+    }
+}
+
+/// A descriptor for a process, see pidfd_open(2).
+pub(crate) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
+    // SAFETY: takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    owned(fd)
+}
+
+/// A copy of descriptor `number` of another process, see pidfd_getfd(2).
+pub(crate) fn pidfd_getfd(pidfd: &OwnedFd, number: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: takes three integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) };
+    owned(fd)
+}
+
+fn owned(fd: libc::c_long) -> nix::Result<OwnedFd> {
+    let fd = i32::try_from(nix::errno::Errno::result(fd)?).map_err(|_| nix::errno::Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

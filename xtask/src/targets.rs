@@ -1,0 +1,57 @@
+//! `cargo xtask targets`: the images of the programs that play the target in tests, for this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::Result;
+use crate::arch::Arch;
+use crate::archive::{self, Contents};
+use crate::command;
+use crate::elf;
+use crate::toolchain::Toolchain;
+use crate::tree;
+
+/// Binary, repository of its image, and the archive's name before the architecture.
+const PROGRAMS: [(&str, &str, &str); 2] =
+    [("target-program", "dbgctl-test/target", ""), ("true", "dbgctl-test/true", "true-")];
+
+/// Builds and packs the programs into `target/target-image/`.
+pub(crate) fn targets(workspace: &Path) -> Result {
+    let arch = Arch::host();
+    let toolchain = Toolchain::find(workspace)?;
+    let target_dir = workspace.join("target/agent-build");
+    let mut zigbuild = toolchain.zigbuild(workspace, &target_dir)?;
+    zigbuild.args([
+        "--locked",
+        "--profile",
+        "agent",
+        "--package",
+        "dbgctl-targets",
+        "--target",
+        arch.target(),
+    ]);
+    command::run(&mut zigbuild)?;
+    for (binary, repository, prefix) in PROGRAMS {
+        let file = fs::read(target_dir.join(arch.target()).join("agent").join(binary))?;
+        elf::check_static(&file, arch).map_err(|error| format!("{binary}: {error}"))?;
+        let image = archive::pack(&Contents {
+            arch,
+            tag: &format!("{repository}:latest"),
+            file_name: binary,
+            file: &file,
+            user: "",
+            labels: json!({}),
+        })?;
+        let archive = directory(workspace).join(format!("{prefix}{}.tar.gz", arch.docker()));
+        tree::write_if_changed(&archive, &image.archive)?;
+        println!("{repository}: {} bytes  {}", image.archive.len(), archive.display());
+    }
+    Ok(())
+}
+
+/// Where the images lie.
+pub(crate) fn directory(workspace: &Path) -> PathBuf {
+    workspace.join("target/target-image")
+}
