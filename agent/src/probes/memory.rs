@@ -19,13 +19,20 @@ use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
-    MemoryServiceServer::new(Memory { sources })
+    MemoryServiceServer::new(Memory::new(sources))
 }
 
 /// Answers `ListMemory`.
 #[derive(Debug)]
 pub struct Memory {
     sources: Arc<Sources>,
+}
+
+impl Memory {
+    /// The probe, reading from `sources`.
+    pub fn new(sources: Arc<Sources>) -> Self {
+        Self { sources }
+    }
 }
 
 #[tonic::async_trait]
