@@ -1,5 +1,7 @@
 //! Processes and memory of a recorded target, through the services themselves.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers, too")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
