@@ -74,7 +74,7 @@ fn collect(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<(
 
     for process in biggest_first(sources, out)? {
         // The next reading may take long, and holds a lock of the target's.
-        out.wanted()?;
+        out.room()?;
         match smaps_rollup::read(sources.root(), process.pid, &mut buffer) {
             Err(error) if error.is_denied() => out.gaps.add_error("memory of processes", &error),
             memory => {

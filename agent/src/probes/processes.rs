@@ -148,6 +148,7 @@ impl Reader<'_> {
             Some(tid) => owner::read_thread(root, found.pid, tid),
         };
         let Some(uid) = out.gaps.unless_gone(uid) else { return Ok(()) };
+        out.room()?;
         let details = match self.details {
             true => match out.gaps.unless_gone(self.details(&found)) {
                 Some(details) => Some(details),
