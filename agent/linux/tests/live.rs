@@ -1,7 +1,5 @@
 //! The live system answers as the recorded ones do: this very process is looked at.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers, too")]
-
 use std::os::unix::ffi::OsStrExt;
 
 use dbgctl_linux::procfs::stat::State;
