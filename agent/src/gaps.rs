@@ -7,6 +7,9 @@ use dbgctl_proto::v1;
 
 const NEEDS_PTRACE: &str = "permission denied (needs CAP_SYS_PTRACE)";
 
+/// Why a process is missing that was there when the list was begun.
+pub const ENDED: &str = "ended while the list was made";
+
 /// The gaps of one answer. There are a handful of kinds, however many rows they concern.
 #[derive(Debug, Default)]
 pub struct Gaps {
@@ -35,7 +38,7 @@ impl Gaps {
     pub fn unless_gone<T>(&mut self, read: Result<T, ReadError>) -> Option<T> {
         match read {
             Ok(value) => return Some(value),
-            Err(error) if error.is_gone() => self.add("processes", "ended while the list was made"),
+            Err(error) if error.is_gone() => self.add("processes", ENDED),
             Err(error) => self.add_error("processes", &error),
         }
         None

@@ -166,14 +166,9 @@ impl<M: Batched> Out<M> {
     ///
     /// # Errors
     ///
-    /// [`Halt::Enough`] if the row is not wanted: call it with a row that exists, and "limit" in the
-    /// summary means that there was more.
+    /// [`Halt::Enough`] if the row is not wanted.
     pub fn row(&mut self, row: M::Row) -> Result<(), Halt> {
-        self.wanted()?;
-        if self.counted == self.limits.rows {
-            self.end = End::Limit;
-            return Err(Halt::Enough);
-        }
+        self.room()?;
         self.counted += 1;
         self.rows_bytes += M::row_bytes(&row);
         self.rows.push(row);
@@ -183,7 +178,21 @@ impl<M: Batched> Out<M> {
         Ok(())
     }
 
-    /// To be asked ahead of work that is expensive.
+    /// To be asked when one more row is known to exist, ahead of completing it.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if the row is not wanted. "Limit" in the summary then means that there was more.
+    pub fn room(&mut self) -> Result<(), Halt> {
+        self.wanted()?;
+        if self.counted == self.limits.rows {
+            self.end = End::Limit;
+            return Err(Halt::Enough);
+        }
+        Ok(())
+    }
+
+    /// To be asked ahead of work that may not lead to a row.
     ///
     /// # Errors
     ///

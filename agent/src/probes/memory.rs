@@ -13,19 +13,26 @@ use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
 use tonic::{Request, Response, Status};
 
-use crate::gaps::Gaps;
+use crate::gaps::{self, Gaps};
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
-    MemoryServiceServer::new(Memory { sources })
+    MemoryServiceServer::new(Memory::new(sources))
 }
 
 /// Answers `ListMemory`.
 #[derive(Debug)]
 pub struct Memory {
     sources: Arc<Sources>,
+}
+
+impl Memory {
+    /// The probe, reading from `sources`.
+    pub fn new(sources: Arc<Sources>) -> Self {
+        Self { sources }
+    }
 }
 
 #[tonic::async_trait]
@@ -58,6 +65,13 @@ impl Batched for v1::ListMemoryResponse {
     }
 }
 
+/// A pid may belong to another process this long after it was listed.
+///
+/// The kernel gives a pid again only after it has given all others, 32,768 unless set lower: hardly a
+/// host starts so many in this time. Looking at each process again from the first on would add a fifth to
+/// the cost of small ones.
+const REUSE_NANOS: u64 = 500_000_000;
+
 fn collect(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<(), Halt> {
     let init = sources.target_init()?;
     let mut buffer = Buffer::default();
@@ -65,17 +79,28 @@ fn collect(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<(
     let cgroup = cgroup_message(memory, &mut out.gaps);
     out.lead(v1::ListMemoryResponse { part: Some(Part::Cgroup(cgroup)) })?;
 
+    let listed = sources.now();
     for process in biggest_first(sources, out)? {
         // The next reading may take long, and holds a lock of the target's.
-        out.wanted()?;
-        match smaps_rollup::read(sources.root(), process.pid, &mut buffer) {
-            Err(error) if error.is_denied() => out.gaps.add_error("memory of processes", &error),
-            memory => {
-                if let Some(memory) = out.gaps.unless_gone(memory) {
-                    out.row(message(process, &memory))?;
-                }
+        out.room()?;
+        let memory = match smaps_rollup::read(sources.root(), process.pid, &mut buffer) {
+            Err(error) if error.is_denied() => {
+                out.gaps.add_error("memory of processes", &error);
+                continue;
+            }
+            memory => memory,
+        };
+        let Some(memory) = out.gaps.unless_gone(memory) else { continue };
+        let since_listed_nanos = sources.now().boottime_nanos.saturating_sub(listed.boottime_nanos);
+        if since_listed_nanos >= REUSE_NANOS {
+            let stat = stat::read(sources.root(), process.pid, &mut buffer);
+            let Some(stat) = out.gaps.unless_gone(stat) else { continue };
+            if stat.started_ticks != process.started_ticks {
+                out.gaps.add("processes", gaps::ENDED);
+                continue;
             }
         }
+        out.row(message(process, &memory))?;
     }
     Ok(())
 }
@@ -85,6 +110,7 @@ struct Process {
     pid: Pid,
     command: Box<[u8]>,
     resident_pages: u64,
+    started_ticks: u64,
 }
 
 /// The target's processes, without its zombies, by resident set: where time or limit end the list, what
@@ -103,6 +129,7 @@ fn biggest_first(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Re
                 pid,
                 command: stat.command.into(),
                 resident_pages: stat.resident_pages,
+                started_ticks: stat.started_ticks,
             });
         }
     }

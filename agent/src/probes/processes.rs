@@ -21,13 +21,20 @@ use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> ProcessServiceServer<Processes> {
-    ProcessServiceServer::new(Processes { sources })
+    ProcessServiceServer::new(Processes::new(sources))
 }
 
 /// Answers `ListProcesses`.
 #[derive(Debug)]
 pub struct Processes {
     sources: Arc<Sources>,
+}
+
+impl Processes {
+    /// The probe, reading from `sources`.
+    pub fn new(sources: Arc<Sources>) -> Self {
+        Self { sources }
+    }
 }
 
 #[tonic::async_trait]
@@ -141,6 +148,7 @@ impl Reader<'_> {
             Some(tid) => owner::read_thread(root, found.pid, tid),
         };
         let Some(uid) = out.gaps.unless_gone(uid) else { return Ok(()) };
+        out.room()?;
         let details = match self.details {
             true => match out.gaps.unless_gone(self.details(&found)) {
                 Some(details) => Some(details),

@@ -3,35 +3,27 @@
 use crate::BadLine;
 use crate::number::unsigned;
 
-/// The lines of one file.
-#[derive(Clone, Copy)]
-pub(super) struct KeyedLines<'t> {
-    text: &'t [u8],
+/// The keys of `text` with what stands beside them, as numbers that still have to be read. Other lines
+/// are skipped.
+pub(super) fn keyed_lines(text: &[u8]) -> impl Iterator<Item = (&[u8], Value<'_>)> {
+    text.split(|&byte| byte == b'\n').enumerate().filter_map(|(at, line)| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        Some((&line[..colon], Value { at, line, bytes: &line[colon + 1..] }))
+    })
 }
 
-impl<'t> KeyedLines<'t> {
-    pub(super) fn of(text: &'t [u8]) -> Self {
-        Self { text }
-    }
+/// What stands behind a colon.
+pub(super) struct Value<'t> {
+    at: usize,
+    line: &'t [u8],
+    bytes: &'t [u8],
+}
 
-    /// The number beside `key` in bytes, or `None` if there is no such line. The first line counts.
-    pub(super) fn optional_kib(self, key: &'static str) -> Result<Option<u64>, BadLine> {
-        for (at, line) in self.text.split(|&byte| byte == b'\n').enumerate() {
-            let Some(value) = line.strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b":"))
-            else {
-                continue;
-            };
-            let bytes = value
-                .strip_suffix(b" kB")
-                .and_then(|number| unsigned(number.trim_ascii()))
-                .and_then(|kib| kib.checked_mul(1024));
-            return bytes.map(Some).ok_or_else(|| BadLine::new(at + 1, "a number of kB", line));
-        }
-        Ok(None)
-    }
-
-    /// The number beside `key` in bytes. The line must be there.
-    pub(super) fn kib(self, key: &'static str) -> Result<u64, BadLine> {
-        self.optional_kib(key)?.ok_or_else(|| BadLine::new(1, key, self.text))
+impl Value<'_> {
+    /// The number in bytes.
+    pub(super) fn kib(&self) -> Result<Option<u64>, BadLine> {
+        let number = self.bytes.strip_suffix(b" kB").map(<[u8]>::trim_ascii);
+        let bytes = number.and_then(unsigned).and_then(|kib| kib.checked_mul(1024));
+        bytes.map(Some).ok_or_else(|| BadLine::new(self.at + 1, "a number of kB", self.line))
     }
 }

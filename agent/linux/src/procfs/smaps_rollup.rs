@@ -5,7 +5,7 @@
 //! Reading it walks the page tables under the lock of the memory map: about 12 ms per GiB of small
 //! pages during which the process can not map or unmap.
 
-use super::keyed::KeyedLines;
+use super::keyed::keyed_lines;
 use crate::{BadLine, Buffer, Pid, ProcName, ReadError, Root};
 
 const BOUND_BYTES: usize = 16 << 10;
@@ -47,15 +47,32 @@ pub fn read(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<SmapsRollup, R
 ///
 /// [`BadLine`] if a figure that every kernel gives is missing, or one is no number.
 pub fn parse(text: &[u8]) -> Result<SmapsRollup, BadLine> {
-    let lines = KeyedLines::of(text);
+    let (mut rss, mut pss, mut private_clean, mut private_dirty) = (None, None, None, None);
+    let (mut pss_anon, mut pss_file, mut pss_shmem, mut swap_pss) = (None, None, None, None);
+    for (key, value) in keyed_lines(text) {
+        let figure = match key {
+            b"Rss" => &mut rss,
+            b"Pss" => &mut pss,
+            b"Pss_Anon" => &mut pss_anon,
+            b"Pss_File" => &mut pss_file,
+            b"Pss_Shmem" => &mut pss_shmem,
+            b"Private_Clean" => &mut private_clean,
+            b"Private_Dirty" => &mut private_dirty,
+            b"SwapPss" => &mut swap_pss,
+            _ => continue,
+        };
+        *figure = value.kib()?;
+    }
+    let required = |figure: Option<u64>, key| figure.ok_or_else(|| BadLine::new(1, key, text));
+    let private_clean = required(private_clean, "Private_Clean")?;
     Ok(SmapsRollup {
-        rss_bytes: lines.kib("Rss")?,
-        pss_bytes: lines.kib("Pss")?,
-        pss_anon_bytes: lines.optional_kib("Pss_Anon")?,
-        pss_file_bytes: lines.optional_kib("Pss_File")?,
-        pss_shmem_bytes: lines.optional_kib("Pss_Shmem")?,
-        uss_bytes: lines.kib("Private_Clean")?.saturating_add(lines.kib("Private_Dirty")?),
-        swap_pss_bytes: lines.optional_kib("SwapPss")?,
+        rss_bytes: required(rss, "Rss")?,
+        pss_bytes: required(pss, "Pss")?,
+        pss_anon_bytes: pss_anon,
+        pss_file_bytes: pss_file,
+        pss_shmem_bytes: pss_shmem,
+        uss_bytes: private_clean.saturating_add(required(private_dirty, "Private_Dirty")?),
+        swap_pss_bytes: swap_pss,
     })
 }
 

@@ -3,7 +3,7 @@
 //! Format: proc_pid_status(5). "kB" there means KiB. The name in the first line may hold any bytes but
 //! newline, which the kernel escapes; the procfs crate refuses those that are not UTF-8.
 
-use super::keyed::KeyedLines;
+use super::keyed::keyed_lines;
 use crate::number::unsigned32;
 use crate::{BadLine, Buffer, Pid, ProcName, ReadError, Root};
 
@@ -38,9 +38,10 @@ pub fn read(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<Status, ReadEr
 pub fn parse(text: &[u8]) -> Result<Status, BadLine> {
     let uids = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:\t"));
     let effective = uids.and_then(|uids| uids.split(|&byte| byte == b'\t').nth(1)).and_then(unsigned32);
+    let swap = keyed_lines(text).find(|(key, _)| key == b"VmSwap");
     Ok(Status {
         effective_uid: effective.ok_or_else(|| BadLine::new(1, "Uid", text))?,
-        swap_bytes: KeyedLines::of(text).optional_kib("VmSwap")?,
+        swap_bytes: swap.map_or(Ok(None), |(_, value)| value.kib())?,
     })
 }
 

@@ -1,0 +1,122 @@
+//! Files of the target are opened without ever leaving its root, and only if they are files.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers, too")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use dbgctl_linux::cgroupfs::memory::{self, Limit, Version};
+use dbgctl_linux::etc::passwd;
+use dbgctl_linux::{Buffer, Pid, ReadError, Root};
+use nix::sys::stat::Mode;
+
+const INIT: Pid = Pid(1);
+
+struct Target {
+    dir: tempfile::TempDir,
+    root: Root,
+}
+
+impl Target {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("proc/1/root/etc")).unwrap();
+        fs::write(dir.path().join("secret"), "of the agent").unwrap();
+        let root = Root::recorded(dir.path()).unwrap();
+        Self { dir, root }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join("proc/1/root").join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        fs::write(self.path(path), text).unwrap();
+    }
+
+    fn read(&self, path: &str, bound: usize) -> Result<String, ReadError> {
+        let mut buffer = Buffer::default();
+        let file = self.root.open_in(INIT, Path::new(path))?;
+        Ok(String::from_utf8(file.read(bound, &mut buffer)?.to_vec()).unwrap())
+    }
+
+    fn memory(&self) -> Result<memory::Memory, ReadError> {
+        memory::read(&self.root, INIT, 4096, &mut Buffer::default())
+    }
+}
+
+#[test]
+fn symbolic_links_end_within_the_targets_root() {
+    let target = Target::new();
+    target.write("etc/passwd.real", "root:x:0:0\n");
+    symlink("/etc/passwd.real", target.path("etc/passwd")).unwrap();
+    symlink("../../../../../../secret", target.path("etc/up")).unwrap();
+    symlink(target.dir.path().join("secret"), target.path("etc/absolute")).unwrap();
+    assert_eq!(target.read("/etc/passwd", 100).unwrap(), "root:x:0:0\n");
+    for path in ["/etc/up", "/etc/absolute", "/../../../secret", "../../../secret"] {
+        assert!(target.read(path, 100).unwrap_err().is_gone(), "{path}");
+    }
+}
+
+#[test]
+fn magic_links_are_not_followed() {
+    let root = Root::live().unwrap();
+    let own = Pid(std::process::id());
+    let path = format!("/proc/{own}/root/etc/passwd");
+    let error = root.open_in(own, Path::new(&path)).unwrap_err();
+    assert!(!error.is_gone() && !error.is_denied(), "{error:?}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let target = Target::new();
+    nix::unistd::mkfifo(&target.path("etc/passwd"), Mode::S_IRWXU).unwrap();
+    assert_eq!(target.read("/etc/passwd", 100).unwrap_err().reason(), "invalid argument");
+    assert_eq!(target.read("/etc", 100).unwrap_err().reason(), "invalid argument");
+}
+
+#[test]
+fn a_file_longer_than_the_bound_is_an_error_and_not_cut() {
+    let target = Target::new();
+    target.write("etc/long", &"x".repeat(101));
+    assert_eq!(target.read("/etc/long", 101).unwrap().len(), 101);
+    assert_eq!(target.read("/etc/long", 100).unwrap_err().reason(), "file too large");
+    target.write("etc/passwd", &"x".repeat((1 << 20) + 1));
+    assert!(passwd::read(&target.root, INIT, &mut Buffer::default()).is_err());
+}
+
+#[test]
+fn both_versions_of_control_groups_are_found() {
+    let target = Target::new();
+    assert!(target.memory().unwrap_err().is_gone());
+
+    target.write("sys/fs/cgroup/memory/memory.usage_in_bytes", "4096\n");
+    target.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    let memory = target.memory().unwrap();
+    assert_eq!((memory.version, memory.current_bytes.unwrap()), (Version::V1, 4096));
+    assert_eq!(memory.limit.unwrap(), Limit::Unlimited);
+
+    target.write("sys/fs/cgroup/memory.current", "8192\n");
+    target.write("sys/fs/cgroup/memory.max", "1048576\n");
+    let memory = target.memory().unwrap();
+    assert_eq!((memory.version, memory.current_bytes.unwrap()), (Version::V2, 8192));
+    assert_eq!(memory.limit.unwrap(), Limit::Bytes(1 << 20));
+
+    fs::remove_file(target.path("sys/fs/cgroup/memory.max")).unwrap();
+    let memory = target.memory().unwrap();
+    assert!(memory.current_bytes.is_ok() && memory.limit.unwrap_err().is_gone());
+}
+
+#[test]
+fn a_malformed_file_is_named_with_its_line() {
+    let target = Target::new();
+    target.write("sys/fs/cgroup/memory.current", "lots\n");
+    let error = target.memory().unwrap().current_bytes.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.ends_with("root/sys/fs/cgroup/memory.current:1: expected a number of bytes, found \"lots\\n\""),
+        "{text}"
+    );
+}
