@@ -3,6 +3,8 @@
 mod field;
 mod filter;
 mod list;
+#[cfg(test)]
+mod measure;
 mod row;
 mod sort;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::list::History;
 use super::row::ProcessRow;
 use super::*;
 use crate::commands::testing::{Replies, Written, channel_to};
-use crate::render::Row as _;
+use crate::render::Terminal;
 
 const SECOND: u64 = 1_000_000_000;
 pub(super) const HEADER: ProcessListHeader =
@@ -81,7 +81,7 @@ impl ProcessService for Fake {
     }
 }
 
-fn args(words: &[&str]) -> Result<Args, String> {
+pub(super) fn args(words: &[&str]) -> Result<Args, String> {
     let command = Args::augment_args(clap::Command::new("ps"));
     let matches =
         command.try_get_matches_from(["ps"].iter().chain(words)).map_err(|error| error.to_string())?;
@@ -386,48 +386,26 @@ fn options_are_checked_and_the_help_has_examples() {
     assert!(help.contains("Examples:") && help.contains("all must match"), "{help}");
 }
 
-/// Run with `cargo test --release -p dbgctl -- --ignored --nocapture ten_thousand`.
-#[test]
-#[ignore = "a measurement, to be made with optimisations"]
-fn ten_thousand_processes_are_shown_within_forty_milliseconds() {
-    use prost::Message as _;
-    let batches: Vec<_> = (0..40u32)
-        .map(|batch| {
-            let pids = batch * 250 + 1..(batch + 1) * 250 + 1;
-            let arguments: [&[u8]; 5] =
-                [b"/usr/lib/jvm/bin/java", b"-Xmx512m", b"-jar", b"/srv/app.jar", b"--id"];
-            let processes = pids.map(|pid| process(pid, pid / 2, &arguments)).collect();
-            ListProcessesResponse { part: Some(Part::Batch(ProcessBatch { processes })) }.encode_to_vec()
-        })
-        .collect();
-    for (name, format, words) in [
-        ("table", Format::Table, &[][..]),
-        ("table --sort rss", Format::Table, &["--sort", "rss"]),
-        ("table --sort command", Format::Table, &["--sort", "command"]),
-        ("table --tree", Format::Table, &["--tree"]),
-        ("wide", Format::Wide, &[]),
-        ("json", Format::Json, &[]),
-        ("yaml", Format::Yaml, &[]),
-    ] {
-        let args = args(words).unwrap();
-        let mut times: Vec<_> = (0..15)
-            .map(|_| {
-                let begun = std::time::Instant::now();
-                let mut listing = Listing { header: Some(HEADER), ..Listing::default() };
-                for batch in &batches {
-                    let response = ListProcessesResponse::decode(batch.as_slice()).unwrap();
-                    let Some(Part::Batch(batch)) = response.part else { panic!("not a batch") };
-                    listing.processes.extend(batch.processes);
-                }
-                listing.summary = Some(Summary { end: End::Complete.into(), ..Summary::default() });
-                let mut output = Output::to(format, std::io::BufWriter::new(std::io::sink()));
-                args.show(listing, &mut History::default(), &mut output, &mut Talk::to(std::io::sink()))
-                    .unwrap();
-                begun.elapsed()
-            })
-            .collect();
-        times.sort();
-        eprintln!("{name}: median {:?}, worst {:?}", times[7], times[14]);
-        assert!(format == Format::Yaml || times[7] < Duration::from_millis(40), "{name}: {:?}", times[7]);
-    }
+#[tokio::test(start_paused = true)]
+async fn a_watched_terminal_is_repainted_within_its_height() {
+    let fake = Fake { answers: Mutex::new(vec![answer(HEADER, mixed()); 2].into_iter()), expected: None };
+    let channel = channel_to(ProcessServiceServer::new(fake)).await;
+    let (stdout, stderr) = (Written::default(), Written::default());
+    let mut output =
+        Output::to(Format::Table, stdout.clone()).on_terminal(|| Terminal { columns: 60, rows: 10 });
+    let _ = args(&["--watch"]).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
+
+    let stdout = stdout.text();
+    let screens: Vec<_> = stdout.split("\x1b[H\x1b[J").skip(1).collect();
+    assert_eq!(
+        screens[1],
+        "\x1b[1mPID  PPID  USER  STATE       CPU%      RSS  THR  ELAPSED  C…\x1b[0m\n\
+         \x20 1     0  app   sleeping       -  1.0 MiB    3     1:40  /…\n\
+         \x1b[33m  7     1  app   zombie         -      0 B    3     1:40  c…\x1b[0m\n\
+         \x20 8     1  1000  sleeping       -  8.0 MiB    3     1:40  n…\n\
+         \x1b[1;31m  9     8  app   disk-sleep     -  9.0 MiB    3     1:40  c…\x1b[0m\n\
+         2 more do not fit this terminal\n\
+         6 processes; CPU% is since the last list\n"
+    );
+    assert_eq!(stderr.text(), "");
 }
