@@ -1,5 +1,7 @@
 //! `ps`: the processes of the target.
 
+#[cfg(test)]
+mod fake;
 mod field;
 mod filter;
 mod list;

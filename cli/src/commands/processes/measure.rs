@@ -5,8 +5,8 @@ use std::time::Duration;
 use dbgctl_proto::v1::list_processes_response::Part;
 use dbgctl_proto::v1::{End, ListProcessesResponse, ProcessBatch, Summary};
 
+use super::fake::{HEADER, args, process};
 use super::list::{History, Listing};
-use super::tests::{HEADER, args, process};
 use crate::render::{Format, Output, Talk};
 
 /// Run with `cargo test --release -p dbgctl -- --ignored --nocapture ten_thousand`.

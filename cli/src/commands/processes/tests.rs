@@ -1,122 +1,16 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
-use std::sync::Mutex;
-
-use clap::{Args as _, FromArgMatches as _};
+use clap::Args as _;
 use dbgctl_proto::v1::list_processes_response::Part;
-use dbgctl_proto::v1::process_service_server::{ProcessService, ProcessServiceServer};
 use dbgctl_proto::v1::{
-    End, Gap, ListProcessesRequest, ListProcessesResponse, Process, ProcessBatch, ProcessDetails,
-    ProcessListHeader, ProcessOrigin, ProcessState, Summary,
+    End, Gap, ListProcessesRequest, Process, ProcessDetails, ProcessListHeader, ProcessState, Summary,
 };
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status};
 
-use super::list::History;
-use super::row::ProcessRow;
+use super::fake::{HEADER, SECOND, answer, args, channel, process, shown, shown_as_asked};
 use super::*;
-use crate::commands::testing::{Replies, Written, channel_to};
+use crate::commands::testing::Written;
 use crate::render::Terminal;
-
-const SECOND: u64 = 1_000_000_000;
-pub(super) const HEADER: ProcessListHeader =
-    ProcessListHeader { sampled_boottime_nanos: 1_000 * SECOND, sampled_unix_nanos: 1_700_000_000 * SECOND };
-
-/// A process of uid 1000 that started 100 s ago and used 5 s of CPU time since.
-pub(super) fn process(pid: u32, parent_pid: u32, arguments: &[&[u8]]) -> Process {
-    Process {
-        pid,
-        parent_pid,
-        uid: 1000,
-        user: Some(b"app".to_vec()),
-        state: ProcessState::Sleeping.into(),
-        user_time_nanos: 4 * SECOND,
-        system_time_nanos: SECOND,
-        started_boottime_nanos: 900 * SECOND,
-        resident_bytes: u64::from(pid) << 20,
-        virtual_bytes: 1 << 30,
-        threads: 3,
-        command: b"comm".to_vec(),
-        arguments: arguments.iter().map(|argument| argument.to_vec()).collect(),
-        origin: ProcessOrigin::Target.into(),
-        ..Process::default()
-    }
-}
-
-/// The rows of a first list of `processes`.
-pub(super) fn rows(processes: Vec<Process>) -> Vec<ProcessRow> {
-    History::default().rows(Some(HEADER), processes, None)
-}
-
-fn complete(sent: u64) -> Part {
-    Part::Summary(Summary { sent, end: End::Complete.into(), ..Summary::default() })
-}
-
-fn answer(header: ProcessListHeader, processes: Vec<Process>) -> Vec<Part> {
-    let sent = u64::try_from(processes.len()).unwrap();
-    vec![Part::Header(header), Part::Batch(ProcessBatch { processes }), complete(sent)]
-}
-
-/// Gives one answer after the other, then says that the target is gone.
-struct Fake {
-    answers: Mutex<std::vec::IntoIter<Vec<Part>>>,
-    expected: Option<ListProcessesRequest>,
-}
-
-#[tonic::async_trait]
-impl ProcessService for Fake {
-    type ListProcessesStream = Replies<ListProcessesResponse>;
-
-    async fn list_processes(
-        &self,
-        request: Request<ListProcessesRequest>,
-    ) -> Result<Response<Self::ListProcessesStream>, Status> {
-        if let Some(expected) = self.expected {
-            assert_eq!(request.into_inner(), expected);
-        }
-        let answer =
-            self.answers.lock().unwrap().next().ok_or_else(|| Status::not_found("the target is gone"))?;
-        let replies = answer.into_iter().map(|part| Ok(ListProcessesResponse { part: Some(part) }));
-        Ok(Response::new(tokio_stream::iter(replies.collect::<Vec<_>>())))
-    }
-}
-
-pub(super) fn args(words: &[&str]) -> Result<Args, String> {
-    let command = Args::augment_args(clap::Command::new("ps"));
-    let matches =
-        command.try_get_matches_from(["ps"].iter().chain(words)).map_err(|error| error.to_string())?;
-    Args::from_arg_matches(&matches).map_err(|error| error.to_string())
-}
-
-struct Shown {
-    stdout: String,
-    stderr: String,
-    result: Result<Exit, Failure>,
-}
-
-impl Shown {
-    fn json(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-async fn shown_as_asked(
-    words: &[&str],
-    format: Format,
-    answers: Vec<Vec<Part>>,
-    expected: Option<ListProcessesRequest>,
-) -> Shown {
-    let fake = Fake { answers: Mutex::new(answers.into_iter()), expected };
-    let channel = channel_to(ProcessServiceServer::new(fake)).await;
-    let (stdout, stderr) = (Written::default(), Written::default());
-    let mut output = Output::to(format, stdout.clone());
-    let result = args(words).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
-    Shown { stdout: stdout.text(), stderr: stderr.text(), result }
-}
-
-async fn shown(words: &[&str], format: Format, answers: Vec<Vec<Part>>) -> Shown {
-    shown_as_asked(words, format, answers, None).await
-}
 
 fn mixed() -> Vec<Process> {
     vec![
@@ -361,8 +255,7 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
             Ok(())
         }
     }
-    let fake = Fake { answers: Mutex::new(vec![answer(HEADER, mixed())].into_iter()), expected: None };
-    let channel = channel_to(ProcessServiceServer::new(fake)).await;
+    let channel = channel(vec![answer(HEADER, mixed())], None).await;
     let mut output = Output::to(Format::Table, Closed);
     let result = Args::default().run(channel, &mut output, &mut Talk::to(Written::default())).await;
     assert_eq!(result.unwrap(), Exit::Answered);
@@ -388,8 +281,7 @@ fn options_are_checked_and_the_help_has_examples() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watched_terminal_is_repainted_within_its_height() {
-    let fake = Fake { answers: Mutex::new(vec![answer(HEADER, mixed()); 2].into_iter()), expected: None };
-    let channel = channel_to(ProcessServiceServer::new(fake)).await;
+    let channel = channel(vec![answer(HEADER, mixed()); 2], None).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output =
         Output::to(Format::Table, stdout.clone()).on_terminal(|| Terminal { columns: 60, rows: 10 });
