@@ -25,11 +25,11 @@ Examples:
   dbgctl connect web '[::1]:8080'            IPv6 in brackets
   dbgctl connect web db:5432 && echo up      exit status 0: connected, 1: not, 2: not found out
 
-Every address of the name is tried once, in the resolver's order. Each connection is closed at once and
+Every address of the name is tried once, in the resolver's order. Each connection is closed at once and \
 nothing is written on it, but the other side sees it: this sends traffic from the target's address.
 
-Results: connected; refused (the host is there, no one listens on the port); reset (cut while it was
-made, often by a proxy or firewall); timed out (no answer, often a firewall that drops); unreachable
+Results: connected; refused (the host is there, no one listens on the port); reset (cut while it was \
+made, often by a proxy or firewall); timed out (no answer, often a firewall that drops); unreachable \
 (no route, or a router said so); failed (anything else).";
 
 /// The contract's bound on addresses tried.

@@ -23,8 +23,8 @@ Examples:
   dbgctl mem web -o wide      with anon, file, shmem and swap
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
-RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over
-all processes makes sense; USS is what would be freed if the process ended. What the cgroup has beyond
+RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over \
+all processes makes sense; USS is what would be freed if the process ended. What the cgroup has beyond \
 the sum of PSS is page cache, kernel memory, or was left out.
 
 Reading a process holds the lock of its memory map for about 12 ms per GiB.";
