@@ -1,5 +1,8 @@
 //! `mem`: the memory of the target, by process and as its cgroup accounts for it.
 
+#[cfg(test)]
+mod tests;
+
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_limit::Limit;
@@ -20,8 +23,8 @@ Examples:
   dbgctl mem web -o wide      with anon, file, shmem and swap
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
-RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over
-all processes makes sense; USS is what would be freed if the process ended. What the cgroup has beyond
+RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over \
+all processes makes sense; USS is what would be freed if the process ended. What the cgroup has beyond \
 the sum of PSS is page cache, kernel memory, or was left out.
 
 Reading a process holds the lock of its memory map for about 12 ms per GiB.";
@@ -196,102 +199,4 @@ fn cgroup_sentence(cgroup: &CgroupMemory, sum: Option<u64>) -> String {
     let beyond =
         beyond.map_or_else(String::new, |beyond| format!(", {} beyond the sum of PSS", Bytes(beyond)));
     format!("cgroup v{}: {current} of {limit}{share}{beyond}", cgroup.version)
-}
-
-#[cfg(test)]
-mod tests {
-    use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
-    use dbgctl_proto::v1::{End, MemoryLimit, ProcessMemoryBatch};
-    use tonic::{Request, Response, Status};
-
-    use super::*;
-    use crate::commands::testing::{Written, channel_to};
-    use crate::render::Format;
-
-    struct Fake(Vec<Part>);
-
-    #[tonic::async_trait]
-    impl MemoryService for Fake {
-        type ListMemoryStream = crate::commands::testing::Replies<v1::ListMemoryResponse>;
-
-        async fn list_memory(
-            &self,
-            _: Request<v1::ListMemoryRequest>,
-        ) -> Result<Response<Self::ListMemoryStream>, Status> {
-            let parts: Vec<_> = self.0.iter().cloned().collect();
-            let replies = parts.into_iter().map(|part| Ok(v1::ListMemoryResponse { part: Some(part) }));
-            Ok(Response::new(tokio_stream::iter(replies.collect::<Vec<_>>())))
-        }
-    }
-
-    fn process(pid: u32, mib: u64, command: &[u8]) -> ProcessMemory {
-        ProcessMemory {
-            pid,
-            command: command.to_vec(),
-            rss_bytes: (mib + 50) << 20,
-            pss_bytes: mib << 20,
-            uss_bytes: (mib - 1) << 20,
-            pss_anon_bytes: Some(mib << 19),
-            ..ProcessMemory::default()
-        }
-    }
-
-    fn parts(limit: Option<Limit>) -> Vec<Part> {
-        let cgroup =
-            CgroupMemory { version: 2, current_bytes: Some(512 << 20), limit: Some(MemoryLimit { limit }) };
-        let processes = vec![process(1, 2, b"init"), process(9, 300, b"ja\nva\x1b[0m")];
-        vec![
-            Part::Cgroup(cgroup),
-            Part::Batch(ProcessMemoryBatch { processes }),
-            Part::Summary(Summary { sent: 2, end: End::Complete.into(), ..Summary::default() }),
-        ]
-    }
-
-    async fn shown(format: Format, parts: Vec<Part>) -> (String, String, Exit) {
-        let channel = channel_to(MemoryServiceServer::new(Fake(parts))).await;
-        let (stdout, stderr) = (Written::default(), Written::default());
-        let mut output = Output::to(format, stdout.clone());
-        let exit = Args::default().run(channel, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
-        (stdout.text(), stderr.text(), exit)
-    }
-
-    #[tokio::test]
-    async fn the_biggest_share_comes_first_and_the_cgroup_last() {
-        let (stdout, stderr, exit) = shown(Format::Table, parts(Some(Limit::Bytes(1 << 30)))).await;
-        assert_eq!(
-            stdout,
-            "PID       RSS      PSS      USS  COMMAND\n\
-             \x20 9   350 MiB  300 MiB  299 MiB  ja\\nva\\x1b[0m\n\
-             \x20 1  52.0 MiB  2.0 MiB  1.0 MiB  init\n\
-             sum of PSS: 302 MiB\n\
-             cgroup v2: 512 MiB of 1.0 GiB (50.0%), 210 MiB beyond the sum of PSS\n"
-        );
-        assert_eq!((stderr.as_str(), exit), ("", Exit::Answered));
-    }
-
-    #[tokio::test]
-    async fn json_has_the_cgroup_first_and_tells_absent_from_unlimited() {
-        let (stdout, ..) = shown(Format::Json, parts(Some(Limit::Unlimited(true)))).await;
-        let lines: Vec<serde_json::Value> =
-            stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines[0]["cgroup"]["limit"], "max");
-        assert_eq!(lines[0]["cgroup"]["current_bytes"], 512 << 20);
-        assert_eq!(lines[1]["pid"], 9);
-        assert_eq!(lines[1]["command"], "ja\nva\x1b[0m");
-        assert!(lines[1]["swap_pss_bytes"].is_null());
-        assert_eq!(lines[3]["summary"]["sent"], 2);
-
-        let (stdout, ..) = shown(Format::Json, parts(None)).await;
-        assert!(stdout.starts_with(r#"{"cgroup":{"version":2,"current_bytes":536870912,"limit":null}}"#));
-    }
-
-    #[tokio::test]
-    async fn figures_that_add_up_to_more_than_there_can_be_do_no_harm() {
-        let huge = ProcessMemory { pss_bytes: u64::MAX, ..ProcessMemory::default() };
-        let batch = ProcessMemoryBatch { processes: vec![huge.clone(), huge] };
-        let (stdout, stderr, exit) = shown(Format::Wide, vec![Part::Batch(batch)]).await;
-        assert!(stdout.contains("sum of PSS: more than there can be\n"), "{stdout}");
-        assert!(stderr.contains("broke off"), "{stderr}");
-        assert_eq!(exit, Exit::Unknown);
-    }
 }

@@ -1,8 +1,12 @@
 //! `ps`: the processes of the target.
 
+#[cfg(test)]
+mod fake;
 mod field;
 mod filter;
 mod list;
+#[cfg(test)]
+mod measure;
 mod row;
 mod sort;
 #[cfg(test)]
@@ -31,10 +35,10 @@ Examples:
   dbgctl ps web --filter 'cpu>5' --watch     what is busy, once a second
   dbgctl ps web -o json | jq -r 'select(.pid).pid'
 
-Fields for --sort and --filter: pid, ppid, tid, user, uid, state, cpu, rss, virt, swap, threads, nice,
+Fields for --sort and --filter: pid, ppid, tid, user, uid, state, cpu, rss, virt, swap, threads, nice, \
 elapsed, wait, origin, command; for --sort also start.
 
-States: running; sleeping; disk-sleep (waits for I/O and cannot be killed); zombie (ended, its parent
+States: running; sleeping; disk-sleep (waits for I/O and cannot be killed); zombie (ended, its parent \
 has not asked for its exit status); stopped and traced; idle and parked (kernel threads only).";
 
 /// List the processes

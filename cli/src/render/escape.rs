@@ -6,11 +6,17 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthChar as _;
+
+/// Marks on top of one character that are shown. Languages need two or three; towers of them cover the
+/// rows above.
+const MOST_MARKS: usize = 4;
+
 /// The text of `bytes` as one line that a terminal shows as it stands.
 ///
 /// Written as an escape are: control characters (C0, DEL, C1), line and paragraph separators, characters
-/// that change the direction of text or cannot be seen, and bytes that are not UTF-8. A backslash is
-/// doubled, so that no two texts look the same.
+/// that change the direction of text or cannot be seen, towers of combining marks, and bytes that are
+/// not UTF-8. A backslash is doubled, so that no two texts look the same.
 pub(crate) fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if let Some(text) = plain_text(bytes) {
         return Cow::Borrowed(text);
@@ -54,11 +60,13 @@ fn plain_text(bytes: &[u8]) -> Option<&str> {
 }
 
 fn escape_slowly(bytes: &[u8], out: &mut String) {
+    let mut marks = 0;
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
+            marks = if character.width() == Some(0) { marks + 1 } else { 0 };
             if character == '\\' {
                 out.push_str("\\\\");
-            } else if misleads(character) {
+            } else if misleads(character) || marks > MOST_MARKS {
                 escape_char(character, out);
             } else {
                 out.push(character);
@@ -101,8 +109,9 @@ pub(super) fn misleads(character: char) -> bool {
         // isolates U+2066-9 among them), byte order mark, annotations.
         '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}' => true,
         '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
-        // Tags and variation selectors, which can carry whole hidden texts.
-        '\u{e0000}'..='\u{e0fff}' => true,
+        // Tags and variation selectors, which can carry whole hidden texts; terminals also disagree about
+        // the width of what is selected, and a line that wraps looks like two rows.
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' => true,
         _ => false,
     }
 }
@@ -157,6 +166,15 @@ mod tests {
         assert_eq!(escape("\u{e0041}".as_bytes()), "\\u{e0041}");
         assert_eq!(escape(b"\xff\xc3"), "\\xff\\xc3");
         assert_eq!(escape(b"\\x1b"), "\\\\x1b");
+    }
+
+    #[test]
+    fn accents_are_shown_and_towers_of_them_are_not() {
+        assert_eq!(escape("e\u{301}".as_bytes()), "e\u{301}");
+        let tower = format!("e{}", "\u{301}".repeat(100));
+        let marks = escape(tower.as_bytes()).chars().filter(|&character| character == '\u{301}').count();
+        assert_eq!(marks, MOST_MARKS);
+        assert_eq!(unescape(&escape(tower.as_bytes())), tower.as_bytes());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Object<'_> {
     /// A list of bytes that came from the target.
     pub(crate) fn raws<'t>(&mut self, name: &str, values: impl IntoIterator<Item = &'t [u8]>) {
         let out = self.name(name);
-        list(out, values, |value, out| raw(value, out));
+        list(out, values, raw);
     }
 
     /// A list of texts.

@@ -40,17 +40,24 @@ pub(crate) struct Output {
     format: Format,
     writer: Box<dyn Write + Send>,
     colour: bool,
-    terminal: Option<Terminal>,
+    /// How to measure the terminal. `None`: it is not one.
+    terminal: Option<fn() -> Terminal>,
     zone: TimeZone,
     /// A table that is written over the one before, with what has been said about it so far.
     repaints: bool,
     scratch: String,
 }
 
+/// Lines of talk with a table that is repainted.
+const MOST_TALK: usize = 3;
+
+/// The size of a terminal.
 #[derive(Debug, Clone, Copy)]
-struct Terminal {
-    columns: usize,
-    rows: usize,
+pub(crate) struct Terminal {
+    /// Characters in a line.
+    pub(crate) columns: usize,
+    /// Lines.
+    pub(crate) rows: usize,
 }
 
 /// Whether the user wants colours, see <https://no-color.org>.
@@ -63,10 +70,10 @@ impl Output {
     /// Output on stdout. Cut to the terminal's width and coloured only if that is a terminal.
     pub(crate) fn stdout(format: Format) -> Self {
         let stdout = io::stdout();
-        let terminal = stdout.is_terminal().then(Terminal::size);
+        let is_terminal = stdout.is_terminal();
         Self {
-            colour: terminal.is_some() && colour_wanted(),
-            terminal,
+            colour: is_terminal && colour_wanted(),
+            terminal: if is_terminal { Some(Terminal::size) } else { None },
             zone: TimeZone::system(),
             ..Self::to(format, BufWriter::with_capacity(1 << 16, stdout))
         }
@@ -83,6 +90,12 @@ impl Output {
             repaints: false,
             scratch: String::new(),
         }
+    }
+
+    /// The same, as if it were a terminal with colours and of that size.
+    #[cfg(test)]
+    pub(crate) fn on_terminal(self, size: fn() -> Terminal) -> Self {
+        Self { colour: true, terminal: Some(size), ..self }
     }
 
     /// How answers are shown.
@@ -111,9 +124,6 @@ impl Output {
     pub(crate) fn next_answer(&mut self, first: bool) -> io::Result<()> {
         self.repaints = self.is_table() && self.terminal.is_some();
         if self.repaints {
-            if let Some(terminal) = &mut self.terminal {
-                *terminal = Terminal::size();
-            }
             self.writer.write_all(b"\x1b[H\x1b[J")
         } else if self.format == Format::Yaml {
             self.writer.write_all(b"---\n")
@@ -130,13 +140,19 @@ impl Output {
         talk: &mut Talk,
         lines: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
-        if !self.repaints {
+        let Some(terminal) = self.terminal.filter(|_| self.repaints) else {
             // So that the two streams appear in order where both are the same terminal.
             self.writer.flush()?;
             talk.lines(lines);
             return Ok(());
+        };
+        let mut lines: Vec<_> = lines.into_iter().map(|line| line.as_ref().to_owned()).collect();
+        if lines.len() > MOST_TALK {
+            let left_out = lines.split_off(MOST_TALK - 1).len();
+            lines.push(format!("{left_out} more notes are shown without --watch"));
         }
-        lines.into_iter().try_for_each(|line| self.sentence(line))
+        let columns = terminal().columns;
+        lines.iter().try_for_each(|line| self.sentence(table::cut_to(&one_line(line), columns)))
     }
 
     /// Shows `rows`, as a table with its heading or as one object each.
@@ -144,12 +160,16 @@ impl Output {
         if !self.is_table() {
             return rows.iter().try_for_each(|row| self.object(|object| row.fields(object)));
         }
-        // A repainted table must not scroll: a line each for heading, talk and what did not fit.
-        let height = self.terminal.filter(|_| self.repaints).map(|terminal| terminal.rows.saturating_sub(4));
+        // Measured each time, since a terminal may be resized while it is watched.
+        let terminal = self.terminal.map(|size| size());
+        // A repainted table must not scroll. Not for rows are the lines of the heading, of what did not fit,
+        // of the talk, and the one that the cursor is left in.
+        let height = terminal.filter(|_| self.repaints);
+        let height = height.map(|terminal| terminal.rows.saturating_sub(MOST_TALK + 3));
         let place = table::Place {
             wide: self.format == Format::Wide,
             colour: self.colour,
-            width: self.terminal.map(|terminal| terminal.columns),
+            width: terminal.map(|terminal| terminal.columns),
             height,
         };
         let left_out = table::render(rows, place, &mut *self.writer)?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar as _;
 
 use super::column::{Align, Column, Emphasis, Row};
 
@@ -78,7 +78,7 @@ impl Cells {
     fn of<R: Row>(rows: &[R], columns: &[&'static Column<R>], bounded: bool) -> Self {
         let mut text = String::with_capacity(rows.len().min(1 << 16) * 96);
         let mut ends = Vec::with_capacity(rows.len() * columns.len());
-        let mut widths: Vec<_> = columns.iter().map(|column| column.heading.width()).collect();
+        let mut widths: Vec<_> = columns.iter().map(|column| width(column.heading)).collect();
         let mut any_present = vec![false; columns.len()];
         for row in rows {
             for (index, column) in columns.iter().enumerate() {
@@ -109,7 +109,7 @@ impl Cells {
 
     fn write_heading(&self, columns: &[Laid], place: Place, out: &mut dyn Write) -> io::Result<()> {
         let style = if place.colour { HEADING } else { "" };
-        let cells = columns.iter().map(|column| (column.heading, column.heading.width()));
+        let cells = columns.iter().map(|column| (column.heading, width(column.heading)));
         write_line(cells, columns, style, place, out)
     }
 
@@ -183,8 +183,20 @@ fn cut(text: &str, text_width: usize, room: usize) -> (&str, &'static str, usize
     (text, "", text_width)
 }
 
+/// `text` cut to `room` columns, with a mark if it was.
+pub(super) fn cut_to(text: &str, room: usize) -> String {
+    let (text, mark, _) = cut(text, width(text), room.max(1));
+    format!("{text}{mark}")
+}
+
+/// Columns that `text` takes, character by character: terminals join sequences into narrower glyphs at
+/// best, so that nothing is ever wider than counted.
 fn width(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.width() }
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.chars().map(|character| character.width().unwrap_or(0)).sum()
+    }
 }
 
 fn write_spaces(mut count: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -271,7 +283,7 @@ mod tests {
         let name = "x".repeat(500).leak();
         let rows = [Named { name, bytes: None, command: "seen" }];
         let text = table(&rows, Place { width: Some(80), ..PIPE });
-        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        assert!(text.lines().all(|line| width(line) <= 80), "{text}");
         assert!(text.contains("seen"), "{text}");
     }
 

@@ -193,7 +193,7 @@ mod tests {
     use dbgctl_proto::v1::{Process, ProcessState};
     use proptest::prelude::*;
 
-    use super::super::tests::{process, rows};
+    use super::super::fake::{process, rows};
     use super::*;
 
     fn accepts(filter: &str, process: Process) -> bool {

@@ -89,6 +89,7 @@ impl Row for ProcessRow {
             Ok(ProcessState::DiskSleep) => Emphasis::Alarming,
             Ok(ProcessState::Zombie | ProcessState::Dead) => Emphasis::Notable,
             _ if self.process.kernel_thread => Emphasis::Dim,
+            _ if ProcessOrigin::try_from(self.process.origin) == Ok(ProcessOrigin::Dbgctl) => Emphasis::Dim,
             _ => Emphasis::None,
         }
     }

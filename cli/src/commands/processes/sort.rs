@@ -65,7 +65,7 @@ impl FromStr for Sort {
 mod tests {
     use dbgctl_proto::v1::ProcessDetails;
 
-    use super::super::tests::{process, rows};
+    use super::super::fake::{process, rows};
     use super::*;
 
     fn pids(sort: &str, rows: &mut [ProcessRow]) -> Vec<u32> {

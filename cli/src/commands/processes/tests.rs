@@ -1,122 +1,16 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
-use std::sync::Mutex;
-
-use clap::{Args as _, FromArgMatches as _};
+use clap::Args as _;
 use dbgctl_proto::v1::list_processes_response::Part;
-use dbgctl_proto::v1::process_service_server::{ProcessService, ProcessServiceServer};
 use dbgctl_proto::v1::{
-    End, Gap, ListProcessesRequest, ListProcessesResponse, Process, ProcessBatch, ProcessDetails,
-    ProcessListHeader, ProcessOrigin, ProcessState, Summary,
+    End, Gap, ListProcessesRequest, Process, ProcessDetails, ProcessListHeader, ProcessState, Summary,
 };
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status};
 
-use super::list::History;
-use super::row::ProcessRow;
+use super::fake::{HEADER, SECOND, answer, args, channel, process, shown, shown_as_asked};
 use super::*;
-use crate::commands::testing::{Replies, Written, channel_to};
-use crate::render::Row as _;
-
-const SECOND: u64 = 1_000_000_000;
-pub(super) const HEADER: ProcessListHeader =
-    ProcessListHeader { sampled_boottime_nanos: 1_000 * SECOND, sampled_unix_nanos: 1_700_000_000 * SECOND };
-
-/// A process of uid 1000 that started 100 s ago and used 5 s of CPU time since.
-pub(super) fn process(pid: u32, parent_pid: u32, arguments: &[&[u8]]) -> Process {
-    Process {
-        pid,
-        parent_pid,
-        uid: 1000,
-        user: Some(b"app".to_vec()),
-        state: ProcessState::Sleeping.into(),
-        user_time_nanos: 4 * SECOND,
-        system_time_nanos: SECOND,
-        started_boottime_nanos: 900 * SECOND,
-        resident_bytes: u64::from(pid) << 20,
-        virtual_bytes: 1 << 30,
-        threads: 3,
-        command: b"comm".to_vec(),
-        arguments: arguments.iter().map(|argument| argument.to_vec()).collect(),
-        origin: ProcessOrigin::Target.into(),
-        ..Process::default()
-    }
-}
-
-/// The rows of a first list of `processes`.
-pub(super) fn rows(processes: Vec<Process>) -> Vec<ProcessRow> {
-    History::default().rows(Some(HEADER), processes, None)
-}
-
-fn complete(sent: u64) -> Part {
-    Part::Summary(Summary { sent, end: End::Complete.into(), ..Summary::default() })
-}
-
-fn answer(header: ProcessListHeader, processes: Vec<Process>) -> Vec<Part> {
-    let sent = u64::try_from(processes.len()).unwrap();
-    vec![Part::Header(header), Part::Batch(ProcessBatch { processes }), complete(sent)]
-}
-
-/// Gives one answer after the other, then says that the target is gone.
-struct Fake {
-    answers: Mutex<std::vec::IntoIter<Vec<Part>>>,
-    expected: Option<ListProcessesRequest>,
-}
-
-#[tonic::async_trait]
-impl ProcessService for Fake {
-    type ListProcessesStream = Replies<ListProcessesResponse>;
-
-    async fn list_processes(
-        &self,
-        request: Request<ListProcessesRequest>,
-    ) -> Result<Response<Self::ListProcessesStream>, Status> {
-        if let Some(expected) = self.expected {
-            assert_eq!(request.into_inner(), expected);
-        }
-        let answer =
-            self.answers.lock().unwrap().next().ok_or_else(|| Status::not_found("the target is gone"))?;
-        let replies = answer.into_iter().map(|part| Ok(ListProcessesResponse { part: Some(part) }));
-        Ok(Response::new(tokio_stream::iter(replies.collect::<Vec<_>>())))
-    }
-}
-
-fn args(words: &[&str]) -> Result<Args, String> {
-    let command = Args::augment_args(clap::Command::new("ps"));
-    let matches =
-        command.try_get_matches_from(["ps"].iter().chain(words)).map_err(|error| error.to_string())?;
-    Args::from_arg_matches(&matches).map_err(|error| error.to_string())
-}
-
-struct Shown {
-    stdout: String,
-    stderr: String,
-    result: Result<Exit, Failure>,
-}
-
-impl Shown {
-    fn json(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-async fn shown_as_asked(
-    words: &[&str],
-    format: Format,
-    answers: Vec<Vec<Part>>,
-    expected: Option<ListProcessesRequest>,
-) -> Shown {
-    let fake = Fake { answers: Mutex::new(answers.into_iter()), expected };
-    let channel = channel_to(ProcessServiceServer::new(fake)).await;
-    let (stdout, stderr) = (Written::default(), Written::default());
-    let mut output = Output::to(format, stdout.clone());
-    let result = args(words).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
-    Shown { stdout: stdout.text(), stderr: stderr.text(), result }
-}
-
-async fn shown(words: &[&str], format: Format, answers: Vec<Vec<Part>>) -> Shown {
-    shown_as_asked(words, format, answers, None).await
-}
+use crate::commands::testing::Written;
+use crate::render::Terminal;
 
 fn mixed() -> Vec<Process> {
     vec![
@@ -361,8 +255,7 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
             Ok(())
         }
     }
-    let fake = Fake { answers: Mutex::new(vec![answer(HEADER, mixed())].into_iter()), expected: None };
-    let channel = channel_to(ProcessServiceServer::new(fake)).await;
+    let channel = channel(vec![answer(HEADER, mixed())], None).await;
     let mut output = Output::to(Format::Table, Closed);
     let result = Args::default().run(channel, &mut output, &mut Talk::to(Written::default())).await;
     assert_eq!(result.unwrap(), Exit::Answered);
@@ -386,48 +279,25 @@ fn options_are_checked_and_the_help_has_examples() {
     assert!(help.contains("Examples:") && help.contains("all must match"), "{help}");
 }
 
-/// Run with `cargo test --release -p dbgctl -- --ignored --nocapture ten_thousand`.
-#[test]
-#[ignore = "a measurement, to be made with optimisations"]
-fn ten_thousand_processes_are_shown_within_forty_milliseconds() {
-    use prost::Message as _;
-    let batches: Vec<_> = (0..40u32)
-        .map(|batch| {
-            let pids = batch * 250 + 1..(batch + 1) * 250 + 1;
-            let arguments: [&[u8]; 5] =
-                [b"/usr/lib/jvm/bin/java", b"-Xmx512m", b"-jar", b"/srv/app.jar", b"--id"];
-            let processes = pids.map(|pid| process(pid, pid / 2, &arguments)).collect();
-            ListProcessesResponse { part: Some(Part::Batch(ProcessBatch { processes })) }.encode_to_vec()
-        })
-        .collect();
-    for (name, format, words) in [
-        ("table", Format::Table, &[][..]),
-        ("table --sort rss", Format::Table, &["--sort", "rss"]),
-        ("table --sort command", Format::Table, &["--sort", "command"]),
-        ("table --tree", Format::Table, &["--tree"]),
-        ("wide", Format::Wide, &[]),
-        ("json", Format::Json, &[]),
-        ("yaml", Format::Yaml, &[]),
-    ] {
-        let args = args(words).unwrap();
-        let mut times: Vec<_> = (0..15)
-            .map(|_| {
-                let begun = std::time::Instant::now();
-                let mut listing = Listing { header: Some(HEADER), ..Listing::default() };
-                for batch in &batches {
-                    let response = ListProcessesResponse::decode(batch.as_slice()).unwrap();
-                    let Some(Part::Batch(batch)) = response.part else { panic!("not a batch") };
-                    listing.processes.extend(batch.processes);
-                }
-                listing.summary = Some(Summary { end: End::Complete.into(), ..Summary::default() });
-                let mut output = Output::to(format, std::io::BufWriter::new(std::io::sink()));
-                args.show(listing, &mut History::default(), &mut output, &mut Talk::to(std::io::sink()))
-                    .unwrap();
-                begun.elapsed()
-            })
-            .collect();
-        times.sort();
-        eprintln!("{name}: median {:?}, worst {:?}", times[7], times[14]);
-        assert!(format == Format::Yaml || times[7] < Duration::from_millis(40), "{name}: {:?}", times[7]);
-    }
+#[tokio::test(start_paused = true)]
+async fn a_watched_terminal_is_repainted_within_its_height() {
+    let channel = channel(vec![answer(HEADER, mixed()); 2], None).await;
+    let (stdout, stderr) = (Written::default(), Written::default());
+    let mut output =
+        Output::to(Format::Table, stdout.clone()).on_terminal(|| Terminal { columns: 60, rows: 10 });
+    let _ = args(&["--watch"]).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
+
+    let stdout = stdout.text();
+    let screens: Vec<_> = stdout.split("\x1b[H\x1b[J").skip(1).collect();
+    assert_eq!(
+        screens[1],
+        "\x1b[1mPID  PPID  USER  STATE       CPU%      RSS  THR  ELAPSED  C…\x1b[0m\n\
+         \x20 1     0  app   sleeping       -  1.0 MiB    3     1:40  /…\n\
+         \x1b[33m  7     1  app   zombie         -      0 B    3     1:40  c…\x1b[0m\n\
+         \x20 8     1  1000  sleeping       -  8.0 MiB    3     1:40  n…\n\
+         \x1b[1;31m  9     8  app   disk-sleep     -  9.0 MiB    3     1:40  c…\x1b[0m\n\
+         2 more do not fit this terminal\n\
+         6 processes; CPU% is since the last list\n"
+    );
+    assert_eq!(stderr.text(), "");
 }

@@ -82,7 +82,7 @@ impl Forest {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{process, rows};
+    use super::super::fake::{process, rows};
     use super::*;
 
     /// The tree of processes given as pid and parent, one line each.
