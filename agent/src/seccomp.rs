@@ -128,6 +128,9 @@ const ALLOWED_LEGACY: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_LEGACY: &[c_long] = &[];
 
+/// The bits of the open flags that say read, write or both. musl's `O_ACCMODE` holds `O_PATH` as well.
+const ACCESS_MODE: libc::c_int = 0o3;
+
 /// Puts the filter in force for this thread and all it will start. Call it before there is a second one.
 ///
 /// # Errors
@@ -143,7 +146,7 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
         ALLOWED.iter().chain(ALLOWED_LEGACY).map(|number| (*number, Vec::new())).collect();
 
     // Opening: for reading only, and nothing is created.
-    let write_or_create = words(libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC);
+    let write_or_create = words(ACCESS_MODE | libc::O_CREAT | libc::O_TRUNC);
     rules.insert(libc::SYS_openat, vec![when(2, Cmp::MaskedEq(write_or_create), 0)?]);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![when(1, Cmp::MaskedEq(write_or_create), 0)?]);

@@ -138,13 +138,13 @@ mod tests {
     #[test]
     fn a_stopped_target_is_named_with_its_exit_code() {
         let error = ended(&container(Is::Running, "1"), &container(Is::Exited, "1")).unwrap();
-        assert!(error.because.contains("exit code 137, SIGKILL"), "{error}");
+        assert!(error.because.contains("exit code 137, SIGKILL"), "{error:?}");
     }
 
     #[test]
     fn a_restart_is_told_from_a_stop() {
         let error = ended(&container(Is::Running, "1"), &container(Is::Running, "2")).unwrap();
-        assert!(error.because.contains("restarted"), "{error}");
+        assert!(error.because.contains("restarted"), "{error:?}");
         assert_eq!(ended(&container(Is::Running, "1"), &container(Is::Running, "1")), None);
     }
 }

@@ -225,15 +225,15 @@ mod tests {
     #[test]
     fn an_ambiguous_wish_lists_the_candidates() {
         let error = choose("db", &all()).unwrap_err();
-        assert!(error.because.contains("shop-db-1") && error.because.contains("shop-db-2"), "{error}");
+        assert!(error.because.contains("shop-db-1") && error.because.contains("shop-db-2"), "{error:?}");
     }
 
     #[test]
     fn a_typo_suggests_the_nearest_name() {
         let error = choose("shop-wbe-1", &all()).unwrap_err();
-        assert!(error.suggestion.contains("\"shop-web-1\""), "{error}");
+        assert!(error.suggestion.contains("\"shop-web-1\""), "{error:?}");
         let error = choose("zzzzzz", &all()).unwrap_err();
-        assert!(!error.suggestion.contains("did you mean"), "{error}");
+        assert!(!error.suggestion.contains("did you mean"), "{error:?}");
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
         let state = State { status: Status::Exited, exit_code: 137, ..State::default() };
         let target = Container { name: "web".to_owned(), state, ..Container::default() };
         let error = must_run(&target).unwrap_err();
-        assert!(error.because.contains("exit code 137, SIGKILL"), "{error}");
+        assert!(error.because.contains("exit code 137, SIGKILL"), "{error:?}");
     }
 
     #[test]
