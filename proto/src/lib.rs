@@ -22,6 +22,7 @@ pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
     unreachable_pub,
     unused_qualifications,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
     reason = "generated code; the documentation is in the .proto files"

@@ -156,6 +156,13 @@ fn docker_engine(workspace: &Path, report: &mut Report) {
     if engine::chosen_by_user().is_some() {
         return report.missing(ITEM, &silent, "start that engine, or unset DOCKER_HOST");
     }
+    if engine::is_denied(error.as_ref()) {
+        return report.missing(
+            ITEM,
+            &silent,
+            "sudo usermod --append --groups docker $USER, and log in again",
+        );
+    }
     let by_hand = format!("{}\n         sudo dockerd", packages::install_by_hand(&["docker.io"]));
     if !packages::can_install() {
         return report.missing(ITEM, &silent, &by_hand);

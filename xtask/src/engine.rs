@@ -1,8 +1,9 @@
 //! The Docker engine that tests run against: is one there, and starting one.
 
 use std::env;
+use std::error::Error;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -47,6 +48,12 @@ pub(crate) fn ping() -> Result {
     }
     // ssh and whatever else the docker command knows.
     command::run_within(PATIENCE * 5, Command::new("docker").arg("version"))
+}
+
+/// Whether [`ping`] failed because this user may not talk to the engine, which is there.
+pub(crate) fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Starts the installed engine and waits until it answers.
