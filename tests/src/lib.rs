@@ -3,6 +3,11 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod host;
+pub mod private_engine;
+pub mod running;
+pub mod terminal;
+
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
@@ -196,7 +201,15 @@ impl Target {
     /// A distroless HTTP server with three workers: read-only, not root.
     #[track_caller]
     pub fn web() -> Self {
-        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"])
+        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"]).ready()
+    }
+
+    /// Waits until its program says that all its processes stand.
+    #[track_caller]
+    pub fn ready(self) -> Self {
+        let ready = eventually(Duration::from_secs(30), || self.logs().contains("ready"));
+        assert!(ready, "not ready: {:?}", docker(&["logs", &self.id]));
+        self
     }
 
     #[track_caller]
