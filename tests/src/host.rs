@@ -31,8 +31,9 @@ pub fn processes_of(container_id: &str) -> Vec<HostProcess> {
 }
 
 fn innermost_pid(host_pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{host_pid}/status")).ok()?;
-    value_of(&status, "NSpid:")?.split_whitespace().last()?.parse().ok()
+    // Its name may be any bytes.
+    let status = fs::read(format!("/proc/{host_pid}/status")).ok()?;
+    value_of(&String::from_utf8_lossy(&status), "NSpid:")?.split_whitespace().last()?.parse().ok()
 }
 
 fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {

@@ -48,7 +48,15 @@ impl Running {
             said
         });
         let stdin = child.stdin.take();
-        Self { name, began: Instant::now(), child, stdin, lines: Some(lines), seen: String::new(), stderr: Some(stderr) }
+        Self {
+            name,
+            began: Instant::now(),
+            child,
+            stdin,
+            lines: Some(lines),
+            seen: String::new(),
+            stderr: Some(stderr),
+        }
     }
 
     pub fn pid(&self) -> u32 {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
@@ -19,6 +19,7 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
     /// How much of the screen was looked at already.
     seen: usize,
 }
@@ -44,7 +45,7 @@ impl Terminal {
         let keyboard = File::from(pty.master);
         let screen = Arc::new(Mutex::new(Vec::new()));
         let (mut from, into) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             // Reading fails when the last program on the terminal has ended.
             while let Ok(count) = from.read(&mut buffer) {
@@ -54,7 +55,7 @@ impl Terminal {
                 }
             }
         });
-        Self { child, keyboard, screen, seen: 0 }
+        Self { child, keyboard, screen, reader: Some(reader), seen: 0 }
     }
 
     /// Everything that was written to the screen so far.
@@ -85,10 +86,18 @@ impl Terminal {
 
     /// Waits for the end of the program, and returns its exit status.
     #[track_caller]
-    pub fn finish(mut self) -> Option<i32> {
+    pub fn finish(self) -> Option<i32> {
+        self.last_screen().1
+    }
+
+    /// Waits for the end of the program, and returns what is on the screen then, and its exit status.
+    #[track_caller]
+    pub fn last_screen(mut self) -> (Vec<u8>, Option<i32>) {
         let ended = eventually(PATIENCE, || self.child.try_wait().unwrap().is_some());
         assert!(ended, "it hung: {}", String::from_utf8_lossy(&self.screen()).escape_debug());
-        self.child.wait().unwrap().code()
+        let code = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        (self.screen(), code)
     }
 }
 

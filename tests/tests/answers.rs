@@ -48,7 +48,8 @@ fn table_wide_json_and_yaml_show_the_same_processes() {
         let arguments: Vec<_> =
             row["arguments"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
         let number = |field: &str| row[field].to_string();
-        let first = [number("pid"), number("parent_pid"), number("uid"), row["state"].as_str().unwrap().into()];
+        let first =
+            [number("pid"), number("parent_pid"), number("uid"), row["state"].as_str().unwrap().into()];
         (first.to_vec(), arguments.join(" "))
     };
     let expected: Vec<_> = rows(&json).iter().map(facts).collect();
@@ -64,7 +65,9 @@ fn table_wide_json_and_yaml_show_the_same_processes() {
         assert_eq!(shown, expected, "{ps:?}");
     }
     let yaml = dbgctl(&["ps", &target.id, "-o", "yaml"]).expect(0).stdout();
-    for field in ["pid", "parent_pid", "uid", "user", "state", "command", "threads", "origin", "arguments_cut"] {
+    for field in
+        ["pid", "parent_pid", "uid", "user", "state", "command", "threads", "origin", "arguments_cut"]
+    {
         let value = |line: &str| {
             let line = line.trim_start_matches(['-', ' ']);
             line.strip_prefix(&format!("{field}: ")).map(str::to_owned)
@@ -92,7 +95,11 @@ fn what_ps_says_is_what_the_hosts_kernel_says() {
         assert_eq!(row["threads"].as_u64().unwrap(), stat(20), "{row}");
         assert_eq!(row["nice"].to_string(), process.stat(19), "{row}");
         assert_eq!(row["uid"].to_string(), process.status("Uid").split('\t').nth(1).unwrap(), "{row}");
-        assert_eq!(row["details"]["wait_channel"].as_str().unwrap().as_bytes(), process.read("wchan"), "{row}");
+        assert_eq!(
+            row["details"]["wait_channel"].as_str().unwrap().as_bytes(),
+            process.read("wchan"),
+            "{row}"
+        );
         let resident_pages = stat(24);
         assert_eq!(row["resident_bytes"].as_u64().unwrap(), resident_pages * 4096, "{row}");
     }
@@ -105,7 +112,8 @@ fn ps_and_docker_top_list_the_same_command_lines() {
     let ps = ps_json(&target, &[]);
 
     let top = docker_ok(&["top", &target.id, "-eo", "pid,nlwp,args"]);
-    let listed: Vec<_> = top.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
+    let listed: Vec<_> =
+        top.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
     assert_eq!(listed, [vec!["4", "/target-program", "threads", "3"]], "{top}");
     let row = &rows(&ps)[0];
     assert_eq!((row["threads"].as_u64(), row["arguments"].as_array().unwrap().len()), (Some(4), 3), "{ps:?}");
@@ -149,7 +157,11 @@ fn the_sidecar_holds_no_capability_at_level_0_and_ptrace_alone_at_level_1() {
         let agent = host::processes_of(&sidecar).pop().unwrap();
 
         for set in ["CapEff", "CapPrm"] {
-            assert_eq!(u64::from_str_radix(&agent.status(set), 16).unwrap(), expected, "{set} at level {level}");
+            assert_eq!(
+                u64::from_str_radix(&agent.status(set), 16).unwrap(),
+                expected,
+                "{set} at level {level}"
+            );
         }
         for set in ["CapInh", "CapAmb"] {
             assert_eq!(u64::from_str_radix(&agent.status(set), 16).unwrap(), 0, "{set} at level {level}");
@@ -171,7 +183,8 @@ fn zombies_are_marked_and_can_be_asked_for() {
     let table = dbgctl(&["ps", &target.id]).expect(0);
 
     assert_eq!(rows(&all).len(), 5, "{all:?}");
-    let names: Vec<_> = rows(&zombies).iter().map(|row| row["command"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<_> =
+        rows(&zombies).iter().map(|row| row["command"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["zombie-0", "zombie-1", "zombie-2"], "{zombies:?}");
     assert!(rows(&zombies).iter().all(|row| row["details"]["swap_bytes"].is_null()), "{zombies:?}");
     assert_eq!(table.stdout().matches(" <zombie>\n").count(), 3, "{table:?}");
@@ -291,7 +304,10 @@ fn connect_tells_connected_refused_and_unresolvable_apart() {
     assert_eq!(connected.json()[0]["outcome"], "connected", "{connected:?}");
     assert_eq!(refused.json()[0]["outcome"], "refused", "{refused:?}");
     assert_eq!(refused.json()[0]["error"], "connection refused (ECONNREFUSED)", "{refused:?}");
-    assert!(summary(&unresolvable)["summary"]["resolve_error"].as_str().unwrap().len() > 4, "{unresolvable:?}");
+    assert!(
+        summary(&unresolvable)["summary"]["resolve_error"].as_str().unwrap().len() > 4,
+        "{unresolvable:?}"
+    );
     target.expect_nothing_left();
 }
 
