@@ -266,8 +266,12 @@ pub fn unique(stem: &str) -> String {
 /// Loads the image of the targets, once per test program.
 pub fn load_target_image() {
     static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| {
-        let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
-        docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
-    });
+    LOADED.get_or_init(|| load_into(None));
+}
+
+/// Loads the image of the targets into the engine at `host`, or into the usual one.
+fn load_into(host: Option<&str>) {
+    let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
+    let host = host.map_or(vec![], |host| vec!["-H", host]);
+    docker_ok(&[&host[..], &["load", "-q", "-i", archive.to_str().unwrap()]].concat());
 }
