@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
 pub mod host;
+pub mod images;
 pub mod private_engine;
 pub mod running;
 pub mod terminal;
@@ -218,7 +219,12 @@ impl Target {
         let name = unique("target");
         let before = ["--name", name.as_str(), "--label", "dbgctl-test=1"];
         let arguments: Vec<_> = [how, &before[..], options, &[TARGET_IMAGE], command].concat();
-        let id = docker_ok(&arguments);
+        let made = docker(&arguments);
+        if made.code != Some(0) {
+            // It may exist all the same, never started.
+            docker(&["rm", "-f", &name]);
+        }
+        let id = made.expect(0).stdout().trim().to_owned();
         Self { name, id }
     }
 

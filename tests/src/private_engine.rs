@@ -54,9 +54,12 @@ impl PrivateEngine {
         fs::create_dir(place.path().join("data")).unwrap();
         fs::write(place.path().join("daemon.json"), "{}").unwrap();
         prepare(place.path().to_owned());
-        let log = || Stdio::from(File::options().create(true).append(true).open(place.path().join("log")).unwrap());
+        let log =
+            || Stdio::from(File::options().create(true).append(true).open(place.path().join("log")).unwrap());
         let mut command = Command::new("unshare");
-        command.args(["--net", "--mount", "--propagation", "private", "sh", "-e", "-c", START, "sh"]).args(options);
+        command
+            .args(["--net", "--mount", "--propagation", "private", "sh", "-e", "-c", START, "sh"])
+            .args(options);
         command.env("PLACE", place.path()).env("DISK", disk);
         command.env("OTHERS_NETWORK", fs::read_link("/proc/self/ns/net").unwrap()).env_remove("DOCKER_HOST");
         let started = command.stdin(Stdio::null()).stdout(log()).stderr(log()).spawn();
@@ -127,7 +130,9 @@ fn skipped(because: &str) -> Option<PrivateEngine> {
 impl Drop for PrivateEngine {
     fn drop(&mut self) {
         let _asked = Command::new("kill").arg(self.engine.id().to_string()).status();
-        if !eventually(Duration::from_secs(20), || self.engine.try_wait().is_ok_and(|status| status.is_some())) {
+        if !eventually(Duration::from_secs(20), || {
+            self.engine.try_wait().is_ok_and(|status| status.is_some())
+        }) {
             let _killed = self.engine.kill();
         }
         let _reaped = self.engine.wait();
