@@ -187,13 +187,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// `docker run -d OPTIONS dbgctl-test/target COMMAND`.
+    /// `docker run -d OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn run(options: &[&str], command: &[&str]) -> Self {
         Self::make(&["run", "-d"], options, command)
     }
 
-    /// `docker create OPTIONS dbgctl-test/target COMMAND`.
+    /// `docker create OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn create(options: &[&str], command: &[&str]) -> Self {
         Self::make(&["create"], options, command)
@@ -217,7 +217,11 @@ impl Target {
     fn make(how: &[&str], options: &[&str], command: &[&str]) -> Self {
         load_target_image();
         let name = unique("target");
-        let before = ["--name", name.as_str(), "--label", "dbgctl-test=1"];
+        let mut before = vec!["--name", name.as_str(), "--label", "dbgctl-test=1"];
+        if !options.contains(&"--network") {
+            // It starts sooner, and does not depend on what others do to the engine's networks.
+            before.extend(["--network", "none"]);
+        }
         let arguments: Vec<_> = [how, &before[..], options, &[TARGET_IMAGE], command].concat();
         let made = docker(&arguments);
         if made.code != Some(0) {

@@ -63,9 +63,9 @@ impl Terminal {
         self.screen.lock().unwrap().clone()
     }
 
-    /// Presses these keys.
+    /// Presses these keys. If the program has ended, they go nowhere.
     pub fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        let _ended = self.keyboard.write_all(keys.as_bytes());
     }
 
     /// Waits until `text` appears after what was waited for before.
