@@ -198,11 +198,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 impl From<clap::Error> for Error {
     fn from(error: clap::Error) -> Self {
-        let because = error.render().to_string();
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let because = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Some messages go on in the next line: "the following arguments were not provided:".
+        let more = if because.ends_with(':') { lines.next() } else { None };
+        let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+        let suggestion = tip.unwrap_or("`help` lists what can be asked, `help ps` how");
         Self::new(
             "understand that",
-            because.trim().trim_start_matches("error: "),
-            "`help` lists what can be asked",
+            [because.as_str(), more.unwrap_or_default()].join(" ").trim(),
+            suggestion,
         )
     }
 }
