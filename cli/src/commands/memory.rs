@@ -186,17 +186,17 @@ fn totals(cgroup: Option<&CgroupMemory>, processes: &[ProcessMemory]) -> Vec<Str
 /// `cgroup v2: 512 MiB of 1.0 GiB (50.0%), 112 MiB beyond the sum of PSS`; what is absent is `-`.
 fn cgroup_sentence(cgroup: &CgroupMemory, sum: Option<u64>) -> String {
     let current = cgroup.current_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
-    let (limit, share) = match limit(cgroup) {
+    let limit = match limit(cgroup) {
         Some(Limit::Bytes(limit)) => {
             let share = cgroup.current_bytes.filter(|_| limit > 0);
-            (Bytes(limit).to_string(), share.map(|current| current as f64 / limit as f64 * 100.0))
+            let share = share.map(|current| Percent(current as f64 / limit as f64 * 100.0));
+            format!(" of {}{}", Bytes(limit), share.map_or_else(String::new, |share| format!(" ({share}%)")))
         }
-        Some(Limit::Unlimited(_)) => ("max".to_owned(), None),
-        None => ("-".to_owned(), None),
+        Some(Limit::Unlimited(_)) => ", no limit".to_owned(),
+        None => ", limit not readable".to_owned(),
     };
-    let share = share.map_or_else(String::new, |share| format!(" ({}%)", Percent(share)));
     let beyond = cgroup.current_bytes.zip(sum).and_then(|(current, sum)| current.checked_sub(sum));
     let beyond =
         beyond.map_or_else(String::new, |beyond| format!(", {} beyond the sum of PSS", Bytes(beyond)));
-    format!("cgroup v{}: {current} of {limit}{share}{beyond}", cgroup.version)
+    format!("cgroup v{}: {current}{limit}{beyond}", cgroup.version)
 }
