@@ -75,6 +75,10 @@ pub(crate) struct Shared {
     #[arg(long, global = true)]
     host_namespaces: bool,
 
+    /// How long one answer may take
+    #[arg(long, global = true, default_value = "60s", value_parser = time_limit, value_name = "TIME")]
+    time_limit: Duration,
+
     /// Why you look: kept as a label of the sidecar, for those who watch over the engine
     #[arg(long, global = true, default_value = "", hide_default_value = true, value_name = "TEXT")]
     reason: String,
@@ -102,6 +106,7 @@ impl Shared {
             level: self.level,
             image,
             host_namespaces: self.host_namespaces,
+            time_limit: self.time_limit,
             reason: self.reason.clone(),
         }
     }
@@ -189,6 +194,13 @@ impl Word {
 fn level(text: &str) -> Result<Level, String> {
     let number = text.parse().map_err(|_| "a level is a number: 0 or 1".to_owned())?;
     Level::from_number(number).ok_or_else(|| format!("there is no level {number}: 0 or 1"))
+}
+
+/// The time limit of an answer: what the agent itself would not exceed.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    if allowed.contains(&limit) { Ok(limit) } else { Err("a time limit is between 100ms and 10m".to_owned()) }
 }
 
 /// A time such as "30m" or "1h 15m".

@@ -24,6 +24,11 @@ pub(crate) async fn explain(engine: &Engine, survey: &Survey, sidecar: &Sidecar,
             format!("the agent refused the request: {}", status.message()),
             "see --help for what is allowed",
         ),
+        Code::DeadlineExceeded => Error::new(
+            what(),
+            status.message(),
+            "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
+        ),
         Code::NotFound => Error::new(what(), status.message(), "it may have ended meanwhile: ask again"),
         Code::Unimplemented => Error::new(
             what(),

@@ -48,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) level: Option<Level>,
     pub(crate) image: Choice,
     pub(crate) host_namespaces: bool,
+    /// How long one answer may take.
+    pub(crate) time_limit: Duration,
     /// Why the user looks into the target. May be empty.
     pub(crate) reason: String,
 }

@@ -8,8 +8,8 @@ use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_limit::Limit;
 use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
 use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
-use tonic::transport::Channel;
 
+use super::agent::Agent;
 use super::budget::Budget;
 use super::{Failure, unless_pipe_closed};
 use crate::exit::Exit;
@@ -78,14 +78,14 @@ impl Args {
     /// Path of the RPC, by which its needs are looked up.
     pub(crate) const RPC: &str = "/dbgctl.v1.MemoryService/ListMemory";
 
-    /// Asks the agent at the other end of `channel` and shows what it answers.
+    /// Asks the agent and shows what it answers.
     pub(crate) async fn run(
         &self,
-        channel: Channel,
+        agent: &Agent,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let mut breakdown = read(channel, self.request()).await?;
+        let mut breakdown = agent.within_limit(read(agent, self.request())).await?;
         // By what the sum is made of; the agent's order is by RSS.
         breakdown.processes.sort_by_key(|process| (std::cmp::Reverse(process.pss_bytes), process.pid));
         unless_pipe_closed(show(&breakdown, output, talk))
@@ -97,9 +97,9 @@ impl Args {
 }
 
 /// Reads the whole stream, as far as there is room for it.
-async fn read(channel: Channel, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
-    let mut client = MemoryServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let mut stream = client.list_memory(request).await?.into_inner();
+async fn read(agent: &Agent, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
+    let mut client = MemoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut stream = client.list_memory(agent.request(request)).await?.into_inner();
     let mut breakdown = Breakdown::default();
     let mut budget = Budget::new();
     while let Some(response) = stream.message().await? {
