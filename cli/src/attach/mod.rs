@@ -29,7 +29,7 @@ use self::facts::{Container, Image, Summary};
 use self::image::Choice;
 use self::level::Level;
 use self::owner::Owner;
-use self::spec::{AGENT_PATH, AGENT_USER, Kind, Spec, Wish, label};
+use self::spec::{AGENT_ID, AGENT_PATH, AGENT_USER, Kind, Spec, Wish, is_sidecar, label};
 use crate::channel::{self, HandshakeError};
 use crate::error::Error;
 use crate::render::Notes;
@@ -102,7 +102,7 @@ impl Attacher {
     pub(crate) async fn survey(&self, wanted: &str) -> Result<Survey, Error> {
         let (target, sidecars, architecture, tagged) = tokio::join!(
             target::find(&self.engine, wanted),
-            self.engine.containers(Some(label::SESSION)),
+            self.engine.sidecars(),
             self.engine.architecture(),
             self.engine.image(image::TAG),
         );
@@ -111,7 +111,7 @@ impl Attacher {
         self.sweep(&sidecars);
         let target = target?;
         target::must_run(&target)?;
-        if target.labels.contains_key(label::SESSION) {
+        if is_sidecar(&target.name, &target.labels) {
             return Err(Error::new(
                 format!("look into the container `{}`", target.name),
                 "it is a sidecar of dbgctl",
@@ -324,6 +324,9 @@ impl Attacher {
 
     /// What the agent says of itself must be what it was given. An agent that holds more is not trusted with a question.
     fn check_confinement(&self, handshake: &v1::HandshakeResponse, level: Level) -> Result<(), String> {
+        if handshake.uid != AGENT_ID {
+            return Err(format!("the agent runs as user {} instead of {AGENT_ID}", handshake.uid));
+        }
         let excess = handshake
             .capabilities
             .iter()
