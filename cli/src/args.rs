@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::attach::Options;
@@ -9,7 +10,8 @@ use crate::attach::image::{Choice, Pull};
 use crate::attach::level::Level;
 use crate::commands::{Verb, attach, connect, detach, image, memory, processes, sessions};
 use crate::error::Error;
-use crate::render::{Format, Notes};
+use crate::exit::Exit;
+use crate::render::{Format, Notes, talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -208,19 +210,73 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// What is wrong with a command line, in one sentence; and how it is used, if the parser says so.
+fn complaint(error: &clap::Error) -> (String, Option<String>) {
+    let text = error.render().to_string();
+    let mut because = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.starts_with("For more information") {
+            break;
+        }
+        if let Some(usage) = line.strip_prefix("Usage: ") {
+            return (because, Some(usage.to_owned()));
+        }
+        let (line, separator) = match line.strip_prefix("tip: ") {
+            Some(tip) => (tip, "; "),
+            None => (line.trim_start_matches("error: "), " "),
+        };
+        if !because.is_empty() {
+            because.push_str(separator);
+        }
+        because.push_str(line);
+    }
+    (because, None)
+}
+
 impl From<clap::Error> for Error {
+    /// That of a line at the prompt.
     fn from(error: clap::Error) -> Self {
-        let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let because = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        // Some messages go on in the next line: "the following arguments were not provided:".
-        let more = if because.ends_with(':') { lines.next() } else { None };
-        let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
-        let suggestion = tip.unwrap_or("`help` lists what can be asked, `help ps` how");
-        Self::new(
-            "understand that",
-            [because.as_str(), more.unwrap_or_default()].join(" ").trim(),
-            suggestion,
-        )
+        Self::new("understand that", complaint(&error).0, "`help` lists what can be asked")
+    }
+}
+
+impl Cli {
+    /// The command line of this process; or how to end, if it asked for help or makes no sense.
+    pub(crate) fn of_this_process() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                // Whoever closed the stream does not want to read it.
+                let _ = error.print();
+                return if error.use_stderr() { Exit::Unknown } else { Exit::Answered };
+            }
+            let (because, usage) = complaint(&error);
+            let suggestion = match usage {
+                Some(usage) => format!("{usage}; --help says more"),
+                None => "--help says what is allowed".to_owned(),
+            };
+            talk::error(&Error::new("understand the command line", because, suggestion));
+            Exit::Unknown
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_one_sentence_and_the_usage_stands_apart() {
+        let complaint = |line: &str| {
+            let words = line.split(' ');
+            super::complaint(&Cli::try_parse_from(words).unwrap_err())
+        };
+        let (because, usage) = complaint("dbgctl ps --rm");
+        assert_eq!(because, "unexpected argument '--rm' found; to pass '--rm' as a value, use '-- --rm'");
+        assert_eq!(usage.as_deref(), Some("dbgctl ps [OPTIONS] <CONTAINER>"));
+        let (because, _) = complaint("dbgctl ps");
+        assert_eq!(because, "the following required arguments were not provided: <CONTAINER>");
+        let (because, usage) = complaint("dbgctl ps web --limit 0");
+        assert!(because.starts_with("invalid value '0' for '--limit <N>'"), "{because}");
+        assert_eq!(usage, None);
     }
 }

@@ -10,7 +10,6 @@ mod render;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Cli, Command};
@@ -22,7 +21,10 @@ use crate::render::talk;
 
 /// The program: parses, runs, cleans up, and says with which status it ends.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::of_this_process() {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -3,6 +3,12 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod host;
+pub mod images;
+pub mod private_engine;
+pub mod running;
+pub mod terminal;
+
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
@@ -196,7 +202,15 @@ impl Target {
     /// A distroless HTTP server with three workers: read-only, not root.
     #[track_caller]
     pub fn web() -> Self {
-        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"])
+        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"]).ready()
+    }
+
+    /// Waits until its program says that all its processes stand.
+    #[track_caller]
+    pub fn ready(self) -> Self {
+        let ready = eventually(Duration::from_secs(30), || self.logs().contains("ready"));
+        assert!(ready, "not ready: {:?}", docker(&["logs", &self.id]));
+        self
     }
 
     #[track_caller]
@@ -205,7 +219,12 @@ impl Target {
         let name = unique("target");
         let before = ["--name", name.as_str(), "--label", "dbgctl-test=1"];
         let arguments: Vec<_> = [how, &before[..], options, &[TARGET_IMAGE], command].concat();
-        let id = docker_ok(&arguments);
+        let made = docker(&arguments);
+        if made.code != Some(0) {
+            // It may exist all the same, never started.
+            docker(&["rm", "-f", &name]);
+        }
+        let id = made.expect(0).stdout().trim().to_owned();
         Self { name, id }
     }
 
@@ -253,8 +272,12 @@ pub fn unique(stem: &str) -> String {
 /// Loads the image of the targets, once per test program.
 pub fn load_target_image() {
     static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| {
-        let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
-        docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
-    });
+    LOADED.get_or_init(|| load_into(None));
+}
+
+/// Loads the image of the targets into the engine at `host`, or into the usual one.
+fn load_into(host: Option<&str>) {
+    let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
+    let host = host.map_or(vec![], |host| vec!["-H", host]);
+    docker_ok(&[&host[..], &["load", "-q", "-i", archive.to_str().unwrap()]].concat());
 }
