@@ -61,6 +61,8 @@ async fn run(cli: Cli) -> Exit {
     };
     match cleaned {
         Ok(()) => exit,
+        // What is wrong was said already, and this is most likely the same. The next run sweeps.
+        Err(_) if exit == Exit::Unknown => exit,
         Err(error) => {
             talk::error(&error);
             Exit::Unknown

@@ -62,10 +62,7 @@ pub(crate) async fn gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, st
                 }
             }
             Err(EngineError::NotFound(_)) => return removed(&survey.target),
-            Err(error) => {
-                let what = format!("go on looking into `{}`", survey.target.name);
-                return Error::engine(what, &error);
-            }
+            Err(error) => return engine_gone(&survey.target, &error),
         }
         match &stopped {
             Some((since, target)) if since.elapsed() > RETURNING => return stop(&survey.target, target),
@@ -120,6 +117,15 @@ fn removed(before: &Container) -> Error {
         "the target was removed",
         "`docker ps -a` lists what is there now",
     )
+}
+
+fn engine_gone(before: &Container, error: &EngineError) -> Error {
+    let suggestion =
+        "`docker version` shows whether the engine is alive; what dbgctl left behind is swept by its next run";
+    Error {
+        suggestion: suggestion.to_owned(),
+        ..Error::engine(format!("go on looking into `{}`", before.name), error)
+    }
 }
 
 /// The target lives, so it is the agent.
