@@ -299,11 +299,14 @@ impl Attacher {
         self.work.close();
         let _finished = tokio::time::timeout(LAST_STEPS, self.work.wait()).await;
         let names = std::mem::take(&mut *self.ours());
+        let mut outcome = Ok(());
         for name in names {
             let removed = self.engine.remove(&name).await;
-            removed.map_err(|error| Error::engine(format!("remove the sidecar {name}"), &error))?;
+            let removed =
+                removed.map_err(|error| Error::engine(format!("remove the sidecar {name}"), &error));
+            outcome = outcome.and(removed);
         }
-        Ok(())
+        outcome
     }
 
     /// Says which privilege is used and why, if any is.

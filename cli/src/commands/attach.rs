@@ -14,6 +14,7 @@ use crate::attach::{Attacher, Sidecar, diagnosis, new_session_id};
 use crate::channel;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::interrupt::{self, AtPrompt};
 use crate::render::{Format, Notes, Output, talk};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -89,6 +90,7 @@ async fn converse(attacher: &Attacher, args: &Args, format: Format) -> Result<Ex
     let name = survey.target.name.clone();
     let mut standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
     let mut prompt = Prompt::start(&name)?;
+    let _at_prompt = prompt.is_terminal().then(AtPrompt::begin);
     if prompt.is_terminal() {
         attacher
             .notes
@@ -179,7 +181,7 @@ async fn ask(
     let mut output = Output::stdout(format);
     tokio::select! {
         answered = answer(attacher, &survey, sidecar, verb, &mut output) => answered,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        () = interrupt::ends_the_question() => Ok(Exit::Interrupted),
     }
 }
 
