@@ -266,16 +266,16 @@ mod tests {
 
     #[test]
     fn a_complaint_is_one_sentence_and_the_usage_stands_apart() {
-        let complaint = |line: &str| {
+        let complain = |line: &str| {
             let words = line.split(' ');
-            super::complaint(&Cli::try_parse_from(words).unwrap_err())
+            complaint(&Cli::try_parse_from(words).unwrap_err())
         };
-        let (because, usage) = complaint("dbgctl ps --rm");
+        let (because, usage) = complain("dbgctl ps --rm");
         assert_eq!(because, "unexpected argument '--rm' found; to pass '--rm' as a value, use '-- --rm'");
         assert_eq!(usage.as_deref(), Some("dbgctl ps [OPTIONS] <CONTAINER>"));
-        let (because, _) = complaint("dbgctl ps");
+        let (because, _) = complain("dbgctl ps");
         assert_eq!(because, "the following required arguments were not provided: <CONTAINER>");
-        let (because, usage) = complaint("dbgctl ps web --limit 0");
+        let (because, usage) = complain("dbgctl ps web --limit 0");
         assert!(because.starts_with("invalid value '0' for '--limit <N>'"), "{because}");
         assert_eq!(usage, None);
     }
