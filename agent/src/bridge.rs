@@ -9,13 +9,21 @@ use std::thread;
 
 use crate::transport::SOCKET;
 
+/// Connects to the agent.
+///
+/// # Errors
+///
+/// If there is no agent to join, or this process is not of the agent's own user.
+pub fn join() -> io::Result<UnixStream> {
+    UnixStream::connect(SOCKET)
+}
+
 /// Copies both ways until either side ends.
 ///
 /// # Errors
 ///
-/// If there is no agent to join.
-pub fn run() -> io::Result<()> {
-    let socket = UnixStream::connect(SOCKET)?;
+/// If standard output or the agent breaks.
+pub fn run(socket: UnixStream) -> io::Result<()> {
     let (mut to_agent, mut from_agent) = (socket.try_clone()?, socket);
     thread::spawn(move || {
         // The client is gone, or the agent: either way the other direction ends too.

@@ -29,8 +29,10 @@ fn run() -> Result<(), Failure> {
     match Arguments::parse(std::env::args().skip(1))? {
         Arguments::Serve(serve) => start(serve),
         Arguments::Bridge => {
-            seccomp::install()?;
-            Ok(bridge::run()?)
+            privilege::hide()?;
+            let agent = bridge::join()?;
+            seccomp::install(&[])?;
+            Ok(bridge::run(agent)?)
         }
         Arguments::Version => {
             say(&format!("dbgctl agent {}", env!("CARGO_PKG_VERSION")));
@@ -39,10 +41,12 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-/// The order matters: privileges go before there is a thread, the filter before there is a request.
+/// The order matters: privileges go before there is a thread, the private socket is bound by the unprivileged
+/// user and before the filter, which allows no local socket; the filter comes before there is a request.
 fn start(serve: Serve) -> Result<(), Failure> {
     let before_filter = privilege::drop_to(serve.hold)?;
-    let filter = seccomp::install();
+    let listener = if serve.socket { Some(transport::bind(transport::SOCKET.as_ref())?) } else { None };
+    let filter = seccomp::install(&serve.effects);
     if !before_filter.effective.is_empty() {
         // With capabilities in hand it is the filter that makes the agent harmless.
         filter.as_ref().map_err(|error| error.to_string())?;
@@ -57,7 +61,6 @@ fn start(serve: Serve) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
     let served = runtime.block_on(async {
-        let listener = if serve.socket { Some(transport::bind(transport::SOCKET.as_ref())?) } else { None };
         let myself = Myself::new(
             sources.root(),
             &identity,
@@ -67,7 +70,7 @@ fn start(serve: Serve) -> Result<(), Failure> {
             listener.is_some(),
         )?;
         let (stdio, closed) = transport::stdio()?;
-        let clients = listener.map(transport::accept);
+        let clients = listener.map(transport::accept).transpose()?;
         let connections = stream::select(transport::only(stdio), stream::iter(clients).flatten());
         let lifetime = Arc::new(Lifetime::new());
         let guard = GuardLayer { grant: Arc::new(grant), lifetime: lifetime.clone() };

@@ -38,8 +38,7 @@ pub enum PrivilegeError {
 ///
 /// A process that was not started as root has nothing to drop, but must not hold more than `hold` either.
 pub fn drop_to(hold: CapabilitySet) -> Result<Identity, PrivilegeError> {
-    // Not dumpable: no core file, and /proc/<agent>/ belongs to root for everyone else.
-    prctl::set_dumpable(false).map_err(call("clear the dumpable flag"))?;
+    hide()?;
     let started_as_root = geteuid().is_root();
     if started_as_root {
         let (uid, gid) = (Uid::from_raw(AGENT_ID), Gid::from_raw(AGENT_ID));
@@ -50,10 +49,18 @@ pub fn drop_to(hold: CapabilitySet) -> Result<Identity, PrivilegeError> {
         sys::set_capabilities(hold)
             .map_err(|source| PrivilegeError::Call { op: "set capabilities", source })?;
         prctl::set_keepcaps(false).map_err(call("stop keeping capabilities"))?;
+        // A change of user sets the flag to whatever /proc/sys/fs/suid_dumpable says.
+        hide()?;
     }
     let identity = read_back()?;
     verify(&identity, hold, started_as_root)?;
     Ok(identity)
+}
+
+/// Makes this process not dumpable: there is no core file of it, and what is private of it in `/proc` belongs to
+/// root, also for a process of the same user.
+pub fn hide() -> Result<(), PrivilegeError> {
+    prctl::set_dumpable(false).map_err(call("clear the dumpable flag"))
 }
 
 /// The kernel's account of this process.

@@ -4,10 +4,23 @@
 //! wide. This one is as tight as the probes allow: nothing that writes to a file, starts a program, signals or
 //! traces another process, enters a namespace, mounts, or opens a file by handle. What is not listed fails with
 //! EPERM, so that a mistake here is an error of one probe and not the death of the agent.
+//!
+//! `openat2` takes its flags by pointer, which a filter can not follow, and permissions alone do not refuse
+//! writing: a file of the target may be writable by everyone, or belong to the agent's own uid. So the filter
+//! insists on the pointer instead. It must be the address of the one `open_how` that stands on a read-only page
+//! (see [`sys::fix_open_how`]); the page lies below everything else, and no call that changes mappings may begin
+//! at or below it. Thus even an agent that was taken over can open files of the target for reading only.
+//!
+//! What no filter of this kind can refuse such an agent: it reads what its uid may read, FIFOs included, and so
+//! may take what was meant for another reader; it may read at a rate that disturbs; and where traffic is allowed
+//! it may send any.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::process;
 
+use dbgctl_linux::sys;
+use dbgctl_proto::Effect;
 use nix::libc::{self, c_long};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Cmp, SeccompCondition as Condition,
@@ -23,13 +36,14 @@ pub enum SeccompError {
     /// The kernel did not take it, as under user-mode emulation.
     #[error("the kernel did not take the agent's own system call filter")]
     Install(#[source] seccompiler::Error),
+    /// There is no place for the one structure that the filter lets pass.
+    #[error("cannot fix how files of the target are opened")]
+    OpenHow(#[source] io::Error),
 }
 
 /// Calls that are allowed whatever their arguments.
 const ALLOWED: &[c_long] = &[
-    // Files and directories that are open already, and opening below a directory. `openat2` takes its
-    // flags by pointer, which a filter can not see; the file system permissions refuse writing there.
-    libc::SYS_openat2,
+    // Files and directories that are open already. Opening is limited below.
     libc::SYS_read,
     libc::SYS_pread64,
     libc::SYS_readv,
@@ -45,13 +59,10 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_dup,
     libc::SYS_dup3,
     libc::SYS_pipe2,
-    libc::SYS_fcntl,
-    libc::SYS_umask,
     // Standard output, sockets and wake-ups.
     libc::SYS_write,
     libc::SYS_writev,
     libc::SYS_bind,
-    libc::SYS_listen,
     libc::SYS_accept4,
     libc::SYS_connect,
     libc::SYS_shutdown,
@@ -70,13 +81,8 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait,
     libc::SYS_eventfd2,
-    // Memory and threads.
+    // Memory and threads. Changing mappings is limited below.
     libc::SYS_brk,
-    libc::SYS_mmap,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
-    libc::SYS_mprotect,
     libc::SYS_futex,
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
@@ -131,17 +137,45 @@ const ALLOWED_LEGACY: &[c_long] = &[];
 /// The bits of the open flags that say read, write or both. musl's `O_ACCMODE` holds `O_PATH` as well.
 const ACCESS_MODE: libc::c_int = 0o3;
 
-/// Puts the filter in force for this thread and all it will start. Call it before there is a second one.
+/// Bits of a socket's type that are not flags.
+const SOCKET_TYPE: libc::c_int = 0xf;
+
+/// Family, type and protocol of the sockets that every agent may make: those that ask the kernel.
+const SOCKETS_TO_OBSERVE: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
+    (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+    (libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_ROUTE),
+    (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG),
+    (libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG),
+];
+
+/// The same of those that an agent needs to send traffic. No raw and no packet sockets, and no protocol that
+/// the kernel would load a module for.
+const SOCKETS_TO_SEND: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
+    (libc::AF_INET, libc::SOCK_STREAM, 0),
+    (libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP),
+    (libc::AF_INET, libc::SOCK_DGRAM, 0),
+    (libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    (libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_ICMP),
+    (libc::AF_INET6, libc::SOCK_STREAM, 0),
+    (libc::AF_INET6, libc::SOCK_STREAM, libc::IPPROTO_TCP),
+    (libc::AF_INET6, libc::SOCK_DGRAM, 0),
+    (libc::AF_INET6, libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    (libc::AF_INET6, libc::SOCK_DGRAM, libc::IPPROTO_ICMPV6),
+];
+
+/// Puts the filter in force for this thread and all it will start. Call it before there is a second one, and
+/// after the private socket was bound or joined: no socket that could reach one of the target can be made later.
 ///
 /// # Errors
 ///
 /// If the kernel has no seccomp filters, as under user-mode emulation. The caller decides whether to go on.
-pub fn install() -> Result<(), SeccompError> {
-    let program = program().map_err(SeccompError::Compile)?;
+pub fn install(effects: &[Effect]) -> Result<(), SeccompError> {
+    let open_how = sys::fix_open_how().map_err(SeccompError::OpenHow)?;
+    let program = program(effects, open_how).map_err(SeccompError::Compile)?;
     seccompiler::apply_filter(&program).map_err(SeccompError::Install)
 }
 
-fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<Rule>> =
         ALLOWED.iter().chain(ALLOWED_LEGACY).map(|number| (*number, Vec::new())).collect();
 
@@ -150,11 +184,38 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_openat, vec![when(2, Cmp::MaskedEq(write_or_create), 0)?]);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![when(1, Cmp::MaskedEq(write_or_create), 0)?]);
+    rules
+        .insert(libc::SYS_openat2, vec![Rule::new(vec![Condition::new(2, Len::Qword, Cmp::Eq, open_how)?])?]);
 
-    // Sockets: local, internet, and the kernel's own. Nothing else, above all no packet sockets.
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
-    rules.insert(libc::SYS_socket, any(families.iter().map(|family| when(0, Cmp::Eq, words(*family))))?);
-    rules.insert(libc::SYS_socketpair, vec![when(0, Cmp::Eq, words(libc::AF_UNIX))?]);
+    // Memory: nothing that would change the page of `open_how`, which is the lowest, and no new code.
+    let above = || Condition::new(0, Len::Qword, Cmp::Gt, open_how);
+    let masked = |argument, mask, value| {
+        Condition::new(argument, Len::Dword, Cmp::MaskedEq(words(mask)), words(value))
+    };
+    let is = |argument, value| Condition::new(argument, Len::Dword, Cmp::Eq, words(value));
+    let no_code = || masked(2, libc::PROT_EXEC, 0);
+    rules.insert(libc::SYS_munmap, vec![Rule::new(vec![above()?])?]);
+    rules.insert(libc::SYS_madvise, vec![Rule::new(vec![above()?])?]);
+    rules.insert(libc::SYS_mprotect, vec![Rule::new(vec![above()?, no_code()?])?]);
+    rules.insert(libc::SYS_mremap, vec![Rule::new(vec![above()?, masked(3, libc::MREMAP_FIXED, 0)?])?]);
+    let anywhere = Rule::new(vec![masked(3, libc::MAP_FIXED, 0)?, no_code()?])?;
+    rules.insert(libc::SYS_mmap, vec![anywhere, Rule::new(vec![above()?, no_code()?])?]);
+
+    // Descriptors are copied and asked for their flags. No locks and leases on the target's files, and no
+    // signals for input: all three reach other processes.
+    let commands =
+        [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
+    rules.insert(libc::SYS_fcntl, any(commands.iter().map(|command| when(1, Cmp::Eq, words(*command))))?);
+
+    // Sockets: the kernel's own and, for an agent that may send traffic, the internet's. No local ones: those of
+    // the target could be reached by path or by abstract name. No pairs of datagram sockets for the same reason.
+    let to_send = if effects.contains(&Effect::SendsTraffic) { SOCKETS_TO_SEND } else { &[] };
+    let socket = |&(family, kind, protocol)| {
+        Rule::new(vec![is(0, family)?, masked(1, SOCKET_TYPE, kind)?, is(2, protocol)?])
+    };
+    rules.insert(libc::SYS_socket, any(SOCKETS_TO_OBSERVE.iter().chain(to_send).map(socket))?);
+    let pair = Rule::new(vec![is(0, libc::AF_UNIX)?, masked(1, SOCKET_TYPE, libc::SOCK_STREAM)?])?;
+    rules.insert(libc::SYS_socketpair, vec![pair]);
 
     // Threads, never processes.
     let thread = words(libc::CLONE_THREAD);
@@ -207,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_list_compiles() {
-        assert!(program().unwrap().len() > 100);
+        assert!(program(&Effect::ALL, 0x1_0000).unwrap().len() > 100);
     }
 
     #[test]
@@ -229,6 +290,8 @@ mod tests {
             libc::SYS_clone3,
             libc::SYS_capset,
             libc::SYS_setresuid,
+            libc::SYS_listen,
+            libc::SYS_flock,
         ];
         for number in never {
             assert!(!ALLOWED.contains(&number) && !ALLOWED_LEGACY.contains(&number), "{number}");

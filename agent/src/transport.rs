@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,8 +14,8 @@ use futures_util::stream::{self, StreamExt as _};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tonic::transport::server::Connected;
 
@@ -61,6 +62,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     umask(before);
     let listener = listener?;
+    listener.set_nonblocking(true)?;
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode != 0o600 {
         return Err(io::Error::other(format!("{} has mode {mode:o} instead of 600", path.display())));
@@ -69,8 +71,13 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Clients of the private socket. One that is not the agent's own user is cut off before a byte is read.
-pub fn accept(listener: UnixListener) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold(listener, |listener| async {
+///
+/// # Errors
+///
+/// If there is no runtime to listen in.
+pub fn accept(listener: UnixListener) -> io::Result<impl Stream<Item = io::Result<Connection>>> {
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    Ok(stream::unfold(listener, |listener| async {
         loop {
             // A client that gave up before it was accepted is no reason to stop listening.
             let Ok((socket, _)) = listener.accept().await else { continue };
@@ -79,7 +86,7 @@ pub fn accept(listener: UnixListener) -> impl Stream<Item = io::Result<Connectio
                 return Some((Ok(Connection::Socket(socket)), listener));
             }
         }
-    })
+    }))
 }
 
 /// `first`, then nothing for ever: tonic's server would end with its last connection attempt.

@@ -77,6 +77,10 @@ pub(crate) struct Shared {
     #[arg(long, global = true)]
     host_namespaces: bool,
 
+    /// How long one answer may take
+    #[arg(long, global = true, default_value = "60s", value_parser = time_limit, value_name = "TIME")]
+    time_limit: Duration,
+
     /// Why you look: kept as a label of the sidecar, for those who watch over the engine
     #[arg(long, global = true, default_value = "", hide_default_value = true, value_name = "TEXT")]
     reason: String,
@@ -104,6 +108,7 @@ impl Shared {
             level: self.level,
             image,
             host_namespaces: self.host_namespaces,
+            time_limit: self.time_limit,
             reason: self.reason.clone(),
         }
     }
@@ -193,6 +198,13 @@ fn level(text: &str) -> Result<Level, String> {
     Level::from_number(number).ok_or_else(|| format!("there is no level {number}: 0 or 1"))
 }
 
+/// The time limit of an answer: what the agent itself would not exceed.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    if allowed.contains(&limit) { Ok(limit) } else { Err("a time limit is between 100ms and 10m".to_owned()) }
+}
+
 /// A time such as "30m" or "1h 15m".
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
@@ -254,16 +266,16 @@ mod tests {
 
     #[test]
     fn a_complaint_is_one_sentence_and_the_usage_stands_apart() {
-        let complaint = |line: &str| {
+        let complain = |line: &str| {
             let words = line.split(' ');
-            super::complaint(&Cli::try_parse_from(words).unwrap_err())
+            complaint(&Cli::try_parse_from(words).unwrap_err())
         };
-        let (because, usage) = complaint("dbgctl ps --rm");
+        let (because, usage) = complain("dbgctl ps --rm");
         assert_eq!(because, "unexpected argument '--rm' found; to pass '--rm' as a value, use '-- --rm'");
         assert_eq!(usage.as_deref(), Some("dbgctl ps [OPTIONS] <CONTAINER>"));
-        let (because, _) = complaint("dbgctl ps");
+        let (because, _) = complain("dbgctl ps");
         assert_eq!(because, "the following required arguments were not provided: <CONTAINER>");
-        let (because, usage) = complaint("dbgctl ps web --limit 0");
+        let (because, usage) = complain("dbgctl ps web --limit 0");
         assert!(because.starts_with("invalid value '0' for '--limit <N>'"), "{because}");
         assert_eq!(usage, None);
     }

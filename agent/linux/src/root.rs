@@ -2,16 +2,17 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::NixPath as _;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::unistd::read;
 
-use crate::{Pid, ReadError};
+use crate::{Pid, ReadError, sys};
 
 mod buffer;
 mod name;
@@ -154,13 +155,11 @@ impl Root {
         let root = openat(&self.proc, name.as_c_str(), DIRECTORY, Mode::empty())
             .map_err(|errno| self.cannot("open", &name, self.recorded_errno(&name, errno)))?;
         let shown = self.proc_path(&name).join(path.strip_prefix("/").unwrap_or(path));
-        let how = OpenHow::new()
-            .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let opened = openat2(&root, path, how).and_then(|file| {
-            let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
-            if kind == SFlag::S_IFREG { Ok(file) } else { Err(Errno::EINVAL) }
-        });
+        let opened =
+            path.with_nix_path(|path| sys::open_below(root.as_fd(), path)).flatten().and_then(|file| {
+                let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
+                if kind == SFlag::S_IFREG { Ok(file) } else { Err(Errno::EINVAL) }
+            });
         match opened {
             Ok(file) => Ok(TargetFile { file, path: shown }),
             Err(errno) => Err(failed("open", shown, errno)),

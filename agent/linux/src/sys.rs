@@ -1,8 +1,13 @@
 //! The few system calls that no library wraps: the only file that may hold `unsafe`.
-#![expect(unsafe_code, reason = "capset(2) has no wrapper in nix")]
+#![expect(unsafe_code, reason = "capset(2) has no wrapper in nix, and openat2(2) is given a page of its own")]
 
+use std::ffi::CStr;
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::OnceLock;
 
+use nix::errno::Errno;
 use nix::libc;
 
 use crate::capability::CapabilitySet;
@@ -41,4 +46,76 @@ pub fn set_capabilities(set: CapabilitySet) -> io::Result<()> {
     // header and an array of two halves. The kernel only reads them.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, halves.as_ptr()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `struct open_how`, see openat2(2).
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// How every file of the target is opened: for reading, without waiting, and never outside the root given.
+static TO_READ: OpenHow = OpenHow {
+    flags: (libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC).unsigned_abs() as u64,
+    mode: 0,
+    resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
+};
+
+/// Address of the copy of [`TO_READ`] that nothing can change any more.
+static FIXED: OnceLock<usize> = OnceLock::new();
+
+/// Where the page is asked for. The kernel moves it up to its `vm.mmap_min_addr`.
+const LOW: usize = 0x1_0000;
+/// No program and no mapping of the kernel's own choice lies lower than this.
+const LOWEST_PROGRAM: usize = 0x20_0000;
+
+/// Puts the one `open_how` that this process will ever use on a read-only page below everything else, and
+/// returns its address.
+///
+/// A system call filter can not look into the structure, but it can insist on this address, and refuse to
+/// change a mapping that begins at or below it.
+///
+/// # Errors
+///
+/// If the kernel gives no such page.
+pub fn fix_open_how() -> io::Result<u64> {
+    if let Some(&address) = FIXED.get() {
+        return Ok(address as u64);
+    }
+    let length = size_of::<OpenHow>();
+    let hint = ptr::without_provenance_mut(LOW);
+    let (writable, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
+    let page = unsafe { libc::mmap(hint, length, writable, private, -1, 0) };
+    if page == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    if page.addr() >= LOWEST_PROGRAM {
+        return Err(io::Error::other("the kernel gave no page below the program"));
+    }
+    // SAFETY: the mapping is ours, writable, aligned to a page and at least as long as the structure.
+    unsafe { page.cast::<OpenHow>().copy_from_nonoverlapping(&raw const TO_READ, 1) };
+    // SAFETY: nobody holds a reference into the page, and nobody will write to it again.
+    if unsafe { libc::mprotect(page, length, libc::PROT_READ) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(*FIXED.get_or_init(|| page.expose_provenance()) as u64)
+}
+
+/// Opens `path` below the directory `root` for reading. The whole path is resolved within `root`: no symbolic
+/// link leads out of it, no magic link is followed. See openat2(2).
+///
+/// # Errors
+///
+/// `ENOSYS` before Linux 5.6, and whatever opening can fail with.
+pub fn open_below(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let how = FIXED.get().map_or(&raw const TO_READ, |&address| ptr::with_exposed_provenance(address));
+    let length = size_of::<OpenHow>();
+    // SAFETY: the path ends in zero, `how` is a live structure of that length, and the kernel only reads them.
+    let result = unsafe { libc::syscall(libc::SYS_openat2, root.as_raw_fd(), path.as_ptr(), how, length) };
+    let descriptor = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::StreamReader;
 
 use super::facts::{Container, Image, State, Status, Summary};
-use super::spec::Spec;
+use super::spec::{Spec, is_sidecar, label};
 
 /// Where engines listen unless told otherwise.
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -135,8 +135,19 @@ impl Engine {
         Ok(container(found))
     }
 
-    /// All containers, running or not, that carry `label` (all containers if `None`).
-    pub(crate) async fn containers(&self, label: Option<&str>) -> Answer<Vec<Summary>> {
+    /// All sidecars of dbgctl, running or not.
+    pub(crate) async fn sidecars(&self) -> Answer<Vec<Summary>> {
+        let mut found = self.containers_with(Some(label::SESSION)).await?;
+        found.retain(|container| is_sidecar(&container.name, &container.labels));
+        Ok(found)
+    }
+
+    /// All containers, running or not.
+    pub(crate) async fn containers(&self) -> Answer<Vec<Summary>> {
+        self.containers_with(None).await
+    }
+
+    async fn containers_with(&self, label: Option<&str>) -> Answer<Vec<Summary>> {
         let filters = label.map(|label| HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
         let mut options = ListContainersOptionsBuilder::default().all(true);
         if let Some(filters) = &filters {

@@ -1,5 +1,6 @@
 //! The sidecar to create, from the target and what is needed. Pure: nothing is asked of the engine here.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dbgctl_proto::Effect;
@@ -7,6 +8,9 @@ use dbgctl_proto::Effect;
 use super::facts::Container;
 use super::level::Level;
 use super::owner::Owner;
+
+/// User id of the agent.
+pub(crate) const AGENT_ID: u32 = 65533;
 
 /// User and group of the agent, as the engine takes it.
 pub(crate) const AGENT_USER: &str = "65533:65533";
@@ -34,6 +38,20 @@ pub(crate) mod label {
     pub(crate) const USER: &str = "dbgctl.user";
     pub(crate) const REASON: &str = "dbgctl.reason";
     pub(crate) const VERSION: &str = "dbgctl.version";
+}
+
+/// The name of a sidecar.
+fn sidecar_name(session: &str, level: &str) -> String {
+    format!("dbgctl-{session}-{level}")
+}
+
+/// Whether a container of that name, with these labels, is a sidecar of dbgctl.
+///
+/// Labels alone prove nothing: an image can bring any, and its containers must neither be hidden from dbgctl nor
+/// be removed by it. An image can not choose its container's name.
+pub(crate) fn is_sidecar(name: &str, labels: &HashMap<String, String>) -> bool {
+    let (session, level) = (labels.get(label::SESSION), labels.get(label::LEVEL));
+    session.zip(level).is_some_and(|(session, level)| name == sidecar_name(session, level))
 }
 
 /// What a sidecar is for.
@@ -133,7 +151,7 @@ impl Spec {
             (label::VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ];
         Self {
-            name: format!("dbgctl-{}-{}", wish.session, wish.level.number()),
+            name: sidecar_name(&wish.session, &wish.level.number().to_string()),
             image: image.to_owned(),
             entrypoint: AGENT_PATH.to_owned(),
             arguments: arguments(target, wish),
@@ -218,15 +236,44 @@ mod tests {
     }
 
     #[test]
+    fn a_container_whose_image_brings_our_labels_is_no_sidecar() {
+        let spec = spec(Kind::Session, Level::One);
+        let labels: HashMap<_, _> = spec.labels.into_iter().collect();
+        assert!(is_sidecar(&spec.name, &labels));
+        assert!(!is_sidecar("web", &labels));
+        assert!(!is_sidecar(&spec.name, &HashMap::new()));
+    }
+
+    #[test]
     fn the_engines_profile_denies_what_reads_the_host_or_touches_the_target() {
         let profile: serde_json::Value = serde_json::from_str(SECCOMP_PROFILE).unwrap();
         assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
         let allowed = profile["syscalls"][0]["names"].as_array().unwrap();
-        let never =
-            ["open_by_handle_at", "ptrace", "process_vm_writev", "pidfd_getfd", "mount", "setns", "bpf"];
+        let never = [
+            "open_by_handle_at",
+            "ptrace",
+            "process_vm_writev",
+            "pidfd_getfd",
+            "pidfd_send_signal",
+            "rt_sigqueueinfo",
+            "mount",
+            "setns",
+            "unshare",
+            "bpf",
+            "io_uring_setup",
+            "io_submit",
+            "unlinkat",
+            "renameat2",
+            "truncate",
+        ];
         for name in never {
             assert!(!allowed.contains(&name.into()), "{name}");
         }
         assert!(allowed.contains(&"execve".into()));
+        let families =
+            profile["syscalls"].as_array().unwrap().iter().filter(|rule| rule["names"][0] == "socket");
+        let families: Vec<_> = families.map(|rule| &rule["args"][0]["value"]).collect();
+        // Local, IPv4, IPv6, netlink and packet. For others the kernel would load modules.
+        assert_eq!(families, [1, 2, 10, 16, 17]);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn find(engine: &Engine, wanted: &str) -> Result<Container, Err
             Err(error) => return Err(Error::engine(what(), &error)),
         }
     }
-    let all = engine.containers(None).await.map_err(|error| Error::engine(what(), &error))?;
+    let all = engine.containers().await.map_err(|error| Error::engine(what(), &error))?;
     let id = choose(wanted, &all)?.id.clone();
     engine.container(&id).await.map_err(|error| Error::engine(what(), &error))
 }

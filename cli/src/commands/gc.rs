@@ -1,12 +1,11 @@
 //! `gc`: removes what runs that were killed have left behind. Every other command does it too, in passing.
 
 use crate::attach::Attacher;
-use crate::attach::spec::label;
 use crate::error::Error;
 use crate::exit::Exit;
 
 pub(crate) async fn run(attacher: &Attacher) -> Result<Exit, Error> {
-    let sidecars = attacher.engine.containers(Some(label::SESSION)).await;
+    let sidecars = attacher.engine.sidecars().await;
     let sidecars = sidecars.map_err(|error| Error::engine("look for what was left behind", &error))?;
     // The removal itself is waited for at the end of every command.
     match attacher.sweep(&sidecars) {

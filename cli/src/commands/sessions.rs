@@ -63,7 +63,7 @@ impl Row for Session {
 }
 
 pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Result<Exit, Error> {
-    let found = attacher.engine.containers(Some(label::SESSION)).await;
+    let found = attacher.engine.sidecars().await;
     let found = found.map_err(|error| Error::engine("list the sessions", &error))?;
     let is_wanted = |sidecar: &&Summary| args.all || kind(sidecar) == Kind::Session.name();
     let now = unix_now();

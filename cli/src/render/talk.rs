@@ -1,9 +1,13 @@
 //! What is said beside the data: notes, gaps, progress. Goes to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use super::escape::one_line;
 use crate::error::Error;
+
+/// A person begins to wonder.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What is said of the work itself, before there is an answer. Quiet if the user wants it so.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +21,16 @@ impl Notes {
         if !self.quiet {
             Talk::stderr().line(format!("dbgctl: {}", text.as_ref()));
         }
+    }
+
+    /// Waits for `work`, and says what is waited for if that takes more than a second.
+    pub(crate) async fn if_it_takes_long<T>(self, what: &str, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            result = &mut work => return result,
+            () = tokio::time::sleep(LONG) => self.note(format!("{what} …")),
+        }
+        work.await
     }
 
     /// Something the user ought to know.
@@ -61,6 +75,7 @@ impl Talk {
     }
 
     /// Talk on any writer.
+    #[cfg(test)]
     pub(crate) fn to(writer: impl Write + Send + 'static) -> Self {
         Self { writer: Box::new(writer), colour: false }
     }

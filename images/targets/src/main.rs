@@ -13,6 +13,7 @@
 mod arguments;
 mod attack;
 mod churn;
+mod confined;
 mod crash;
 mod exit;
 mod hostile;
@@ -23,6 +24,7 @@ mod process;
 mod serve;
 mod signal;
 mod sys;
+mod tempting;
 mod threads;
 mod unprotected;
 mod zombies;
@@ -48,7 +50,10 @@ usage: target-program COMMAND
   attack [--once PID]                try to get into every new process
   signal PID SIGNAL                  for example: signal 1 TERM
   kill-agent KILL|STOP|CONT|TERM     signal the agent beside this container
-  unprotected [--seconds N]          a sidecar without any protection, to attack";
+  unprotected [--seconds N]          a sidecar without any protection, to attack
+  tempting                           files and sockets that everyone may write to
+  confined [--hold CAPABILITIES] [--effects EFFECTS] [--unfiltered]
+                                     an agent that was taken over tries what it must not do";
 
 fn main() -> ExitCode {
     if let Some(bystander) = hostile::Bystander::from_environment() {
@@ -77,6 +82,8 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "attack" => attack::run(arguments),
         "signal" => signal::run(arguments),
         "kill-agent" => kill_agent::run(arguments),
+        "tempting" => tempting::run(),
+        "confined" => confined::run(arguments),
         "unprotected" => unprotected::run(arguments),
         unknown => Err(format!("no such command: {unknown}\n{USAGE}").into()),
     }
