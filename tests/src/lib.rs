@@ -3,6 +3,12 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod chance;
+pub mod engine;
+pub mod figures;
+pub mod proxy;
+pub mod running;
+
 use std::env;
 use std::fmt;
 use std::path::PathBuf;

@@ -18,7 +18,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 const RETURNING: Duration = Duration::from_millis(400);
 
 /// Turns the failure of a call into what the user needs to know.
-pub(crate) async fn explain(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &RpcStatus) -> Error {
+pub(crate) async fn explain(
+    engine: &Engine,
+    survey: &Survey,
+    sidecar: &Sidecar,
+    status: &RpcStatus,
+) -> Error {
     let what = || format!("get an answer about `{}`", survey.target.name);
     match status.code() {
         Code::FailedPrecondition => Error::new(what(), status.message(), "ask at a higher --level"),
@@ -120,8 +125,7 @@ fn removed(before: &Container) -> Error {
 }
 
 fn engine_gone(before: &Container, error: &EngineError) -> Error {
-    let suggestion =
-        "`docker version` shows whether the engine is alive; what dbgctl left behind is swept by its next run";
+    let suggestion = "`docker version` shows whether the engine is alive; what dbgctl left behind is swept by its next run";
     Error {
         suggestion: suggestion.to_owned(),
         ..Error::engine(format!("go on looking into `{}`", before.name), error)
@@ -197,13 +201,15 @@ mod tests {
 
     #[test]
     fn a_removal_is_told_from_a_stop_while_it_is_under_way() {
-        let because = because(ended(&container(Status::Running, "1"), None, &container(Status::Removing, "1")));
+        let because =
+            because(ended(&container(Status::Running, "1"), None, &container(Status::Removing, "1")));
         assert_eq!(because, "the target was removed");
     }
 
     #[test]
     fn a_target_that_its_engine_restarts_over_and_over_is_named_with_its_exit_code() {
-        let because = because(ended(&container(Status::Running, "1"), None, &container(Status::Restarting, "1")));
+        let because =
+            because(ended(&container(Status::Running, "1"), None, &container(Status::Restarting, "1")));
         assert!(because.contains("restart loop") && because.contains("exit code 137"), "{because}");
     }
 }
