@@ -1,5 +1,6 @@
 //! A command that runs while the test does something to it, or to what it looks at.
 
+use std::fs;
 use std::io::{Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -74,6 +75,17 @@ impl Running {
     pub fn expect_talk(&self, text: &str) {
         self.wait_until(text, |running| {
             String::from_utf8_lossy(&running.stderr.lock().unwrap()).contains(text)
+        });
+    }
+
+    /// Waits until it has a handler for the signal: before that, a signal ends it as it ends any program.
+    #[track_caller]
+    pub fn expect_handler(&self, signal: Signal) {
+        self.wait_until("a signal handler", |running| {
+            let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+            caught & (1 << (signal as i32 - 1)) != 0
         });
     }
 

@@ -27,8 +27,8 @@ fn an_interrupt_at_any_moment_ends_with_130_and_leaves_nothing_at_all() {
         let commands: [&[&str]; 2] = [&["attach", &target.name], &["ps", &target.name, "--watch", "100ms"]];
         let signal = chance.choose(&SIGNALS);
         let cli = Running::start(&mut dbgctl_command(chance.choose(&commands[..])));
-        // Before that it may not have got to main yet, and then the signal ends it as it ends any program.
-        thread::sleep(Duration::from_millis(20) + chance.moment(Duration::from_millis(300)));
+        cli.expect_handler(signal);
+        thread::sleep(chance.moment(Duration::from_millis(300)));
         let began = Instant::now();
         cli.signal(signal);
         let ended = cli.finish();
