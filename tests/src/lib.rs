@@ -3,9 +3,13 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod chance;
+pub mod figures;
 pub mod host;
 pub mod images;
+pub mod mortal_engine;
 pub mod private_engine;
+pub mod proxy;
 pub mod running;
 pub mod terminal;
 
