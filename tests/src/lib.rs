@@ -201,10 +201,10 @@ impl Target {
 
     #[track_caller]
     fn make(how: &[&str], options: &[&str], command: &[&str]) -> Self {
-        load_target_image();
+        let image = target_image();
         let name = unique("target");
         let before = ["--name", name.as_str(), "--label", "dbgctl-test=1"];
-        let arguments: Vec<_> = [how, &before[..], options, &[TARGET_IMAGE], command].concat();
+        let arguments: Vec<_> = [how, &before[..], options, &[image], command].concat();
         let id = docker_ok(&arguments);
         Self { name, id }
     }
@@ -250,11 +250,14 @@ pub fn unique(stem: &str) -> String {
     format!("dbgctl-test-{stem}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Loads the image of the targets, once per test program.
-pub fn load_target_image() {
-    static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| {
+/// Id of the image of the targets, which is loaded once per test program.
+///
+/// The tag is no good name: another checkout's tests may move it to theirs at any moment.
+pub fn target_image() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
         let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
         docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
-    });
+        docker_ok(&["inspect", "-f", "{{.Id}}", TARGET_IMAGE])
+    })
 }
