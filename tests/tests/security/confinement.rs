@@ -103,6 +103,7 @@ fn a_question_is_asked_from_a_container_without_a_single_needless_right() {
     let config =
         json!({ "User": "65533:65533", "Tty": false, "OpenStdin": true, "StdinOnce": true, "Volumes": null });
     expect_fields(&created["Config"], &config);
+    assert_eq!(created["Config"]["Healthcheck"]["Test"], json!(["NONE"]));
     let options = created["HostConfig"]["SecurityOpt"].as_array().unwrap();
     assert_eq!(options.len(), 2, "{options:?}");
     assert_eq!(options[0], "no-new-privileges");
