@@ -11,8 +11,8 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as ClientError;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerSummary, ExecConfig, HostConfig,
-    HostConfigLogConfig, ImageInspect,
+    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerSummary, ExecConfig,
+    HealthConfig, HostConfig, HostConfigLogConfig, ImageInspect,
 };
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
@@ -376,6 +376,8 @@ fn create_body(spec: &Spec) -> ContainerCreateBody {
         // The engine closes the agent's standard input when the CLI that attached is gone.
         stdin_once: Some(true),
         tty: Some(false),
+        // An approved image may bring a health check: the engine would start it in the sidecar, again and again.
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
