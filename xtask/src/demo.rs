@@ -174,10 +174,13 @@ fn check_what_is_left(target: &Container, before: &BTreeSet<String>) -> Result {
     }
     println!("# nothing, twice");
     let after = containers()?;
-    let others = after.difference(before).filter(|container| *container != name).count();
-    println!("\nContainers before: {}. Now: the same, and {name}.", before.len());
-    if others > 0 {
-        println!("({others} more were started by someone else meanwhile.)");
+    let gone = before.difference(&after).count();
+    let new = after.difference(before).filter(|container| *container != name).count();
+    match (gone, new) {
+        (0, 0) => println!("\nContainers before: {}. Now: the same, and {name}.", before.len()),
+        _ => {
+            println!("\nOthers use this engine, too: {new} containers of theirs came meanwhile, {gone} went.")
+        }
     }
     Ok(())
 }
