@@ -36,7 +36,7 @@ fn words_and_options_complete_and_history_comes_back_in_the_next_session() {
     terminal.press("se\t");
     terminal.expect("session");
     terminal.press("\r");
-    terminal.expect("level 0, uid 65533, no capability");
+    terminal.expect("capabilities     none");
     expect_prompt(&mut terminal, &target);
     terminal.press("ps --tr\t");
     terminal.expect("ps --tree");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dbgctl_tests::running::Running;
 use dbgctl_tests::{
     Ran, TARGET_IMAGE, Target, dbgctl, dbgctl_command, dbgctl_path, docker, docker_ok, eventually, patiently,
-    run, unique,
+    run,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -268,17 +268,25 @@ fn an_interrupt_while_attaching_leaves_nothing_behind() {
     }
 }
 
-/// A sidecar that never started, as a run that was killed at a bad moment leaves it.
-fn leftover(target: &Target, owner: &str, kind: &str) -> String {
-    let labels = [
-        format!("dbgctl.session={}", unique("leftover")),
-        format!("dbgctl.target={}", target.id),
-        format!("dbgctl.kind={kind}"),
-        format!("dbgctl.owner={owner}"),
-        "dbgctl.expires=99999999999".to_owned(),
-    ];
-    let labels: Vec<_> = labels.iter().flat_map(|label| ["--label", label]).collect();
-    docker_ok(&[&["create"], &labels[..], &[TARGET_IMAGE]].concat())
+/// What makes a container a sidecar: labels, and a name that goes with them.
+fn labels(target: &Target, session: &str, owner: &str, kind: &str) -> Vec<String> {
+    vec![
+        format!("--label=dbgctl.session={session}"),
+        format!("--label=dbgctl.target={}", target.id),
+        format!("--label=dbgctl.kind={kind}"),
+        format!("--label=dbgctl.owner={owner}"),
+        "--label=dbgctl.level=1".to_owned(),
+        "--label=dbgctl.expires=99999999999".to_owned(),
+    ]
+}
+
+/// A sidecar that never started, as a run that was killed at a bad moment leaves it. `nth` tells those of one
+/// test apart.
+fn leftover(target: &Target, owner: &str, kind: &str, nth: u8) -> String {
+    let session = format!("{:06x}{nth:02x}", std::process::id());
+    let labels = labels(target, &session, owner, kind);
+    let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+    docker_ok(&[&["create", "--name", &format!("dbgctl-{session}-1")], &labels[..], &[TARGET_IMAGE]].concat())
 }
 
 #[test]
@@ -293,15 +301,23 @@ fn gc_sweeps_what_a_dead_owner_never_started_and_spares_the_living() {
     let (place, _start) = alive.rsplit_once('/').unwrap();
     let dead = format!("{place}/1");
 
-    let of_the_dead = [leftover(&target, &dead, "question"), leftover(&target, &dead, "session")];
-    let of_the_living = leftover(&target, &alive, "question");
-    let of_elsewhere = leftover(&target, "another-machine/boot/1/1/1", "question");
+    let of_the_dead = [leftover(&target, &dead, "question", 0), leftover(&target, &dead, "session", 1)];
+    let of_the_living = leftover(&target, &alive, "question", 2);
+    let of_elsewhere = leftover(&target, "another-machine/boot/1/1/1", "question", 3);
+    // Labels alone may come from anyone's image.
+    let pretender = labels(&target, "0123abcd", &dead, "question");
+    let pretender: Vec<_> = pretender.iter().map(String::as_str).collect();
+    let pretender = docker_ok(&[&["create"], &pretender[..], &[TARGET_IMAGE]].concat());
     let gc = dbgctl(&["gc"]).expect(0);
 
-    let left: BTreeSet<_> = target.sidecars().into_iter().collect();
-    assert!(of_the_dead.iter().all(|id| !left.contains(id)), "{gc:?}");
-    assert_eq!(left, BTreeSet::from([running, of_the_living.clone(), of_elsewhere.clone()]), "{gc:?}");
-    docker_ok(&["rm", &of_elsewhere]);
+    let left = || target.sidecars().into_iter().collect::<BTreeSet<_>>();
+    // Another command may be removing them just now, in passing: then there is nothing to do for this one.
+    let swept = || of_the_dead.iter().all(|id| !left().contains(id));
+    assert!(eventually(Duration::from_secs(2), swept), "{gc:?}");
+    let left = left();
+    let spared = [running, of_the_living.clone(), of_elsewhere.clone(), pretender.clone()];
+    assert_eq!(left, BTreeSet::from(spared), "{gc:?}");
+    docker_ok(&["rm", &of_elsewhere, &pretender]);
     watch.signal(Signal::SIGTERM);
     watch.finish().expect(130);
     // Now that its owner is dead, any command sweeps it in passing.

@@ -73,7 +73,7 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
         humantime::format_duration(args.idle),
     ));
     let mut output = Output::stdout(format);
-    super::sessions::show_started(&mut output, &wish, &survey)?;
+    super::sessions::show_started(&mut output, &wish, &survey, attacher.user())?;
     Ok(Exit::Answered)
 }
 
@@ -168,20 +168,23 @@ async fn turn<'a>(
     Ok(Some(Exit::Answered))
 }
 
-/// Asks one question. Ctrl-C ends the answer, not the session.
+/// Asks one question. Ctrl-C ends it, also while its sidecar starts, and not the session.
 async fn ask(
     attacher: &Attacher,
     session: &mut Session<'_>,
     verb: &Verb,
     format: Format,
 ) -> Result<Exit, Error> {
-    session.sidecar_for(verb.needs()).await?;
-    let survey = session.survey.clone();
-    let sidecar = session.sidecar_for(verb.needs()).await?;
-    let mut output = Output::stdout(format);
+    let answered = async {
+        session.sidecar_for(verb.needs()).await?;
+        let survey = session.survey.clone();
+        let sidecar = session.sidecar_for(verb.needs()).await?;
+        answer(attacher, &survey, sidecar, verb, &mut Output::stdout(format)).await
+    };
     tokio::select! {
-        answered = answer(attacher, &survey, sidecar, verb, &mut output) => answered,
-        () = interrupt::ends_the_question() => Ok(Exit::Interrupted),
+        answered = answered => answered,
+        // The way to end what is watched, and no failure: the exit status of the session does not tell of it.
+        () = interrupt::ends_the_question() => Ok(Exit::Answered),
     }
 }
 
