@@ -81,12 +81,15 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         self.rules.lifetime.touch();
-        // A path without needs is no RPC of the contract: the router answers that it is not implemented.
-        let verdict = needs_of(request.uri().path()).map_or(Ok(()), |needs| self.rules.grant.check(needs));
+        let verdict = match needs_of(request.uri().path()) {
+            // gRPC's own litmus for this code: a retry is pointless until the system's state is fixed.
+            Some(needs) => self.rules.grant.check(needs).map_err(Status::failed_precondition),
+            // What the contract does not know is not left to the router, which might read the path differently.
+            None => Err(Status::unimplemented("the contract has no such call")),
+        };
         match verdict {
             Ok(()) => Either::Left(self.inner.call(request)),
-            // gRPC's own litmus for this code: a retry is pointless until the system's state is fixed.
-            Err(reason) => Either::Right(ready(Ok(Status::failed_precondition(reason).into_http()))),
+            Err(refusal) => Either::Right(ready(Ok(refusal.into_http()))),
         }
     }
 }

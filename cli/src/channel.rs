@@ -7,6 +7,7 @@ use std::time::Duration;
 use dbgctl_proto::v1::agent_service_client::AgentServiceClient;
 use dbgctl_proto::{MAX_MESSAGE_BYTES, PROTOCOL, v1};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::attach::docker::Duplex;
@@ -23,12 +24,20 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// How long an agent may take from its start to its first answer.
 const HANDSHAKE: Duration = Duration::from_secs(20);
 
-/// Opens a channel over a stream that exists already.
+/// Opens a channel over a stream that exists already, as soon as the agent at its other end has spoken: on a busy
+/// machine its start takes longer than it may be silent afterwards.
 ///
 /// # Errors
 ///
 /// If the stream can not even be written to.
-pub(crate) async fn open(stream: impl Duplex) -> Result<Channel, tonic::transport::Error> {
+pub(crate) async fn open(mut stream: impl Duplex) -> Result<Channel, tonic::transport::Error> {
+    // The server of HTTP/2 speaks first. An agent that never does fails the handshake, and that says why.
+    let mut spoken = [0; 1];
+    let length = tokio::time::timeout(HANDSHAKE, stream.read(&mut spoken)).await;
+    let length = length.map_or(0, Result::unwrap_or_default);
+    let spoken = io::Cursor::new(spoken).take(u64::try_from(length).unwrap_or_default());
+    let (input, output) = tokio::io::split(stream);
+    let stream = tokio::io::join(spoken.chain(input), output);
     let slot = Mutex::new(Some(stream));
     // Once the stream has ended, tonic wants to connect again: there is nothing to connect to.
     let connector = tower::service_fn(move |_: Uri| {

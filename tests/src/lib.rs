@@ -3,9 +3,13 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod chance;
+pub mod figures;
 pub mod host;
 pub mod images;
+pub mod mortal_engine;
 pub mod private_engine;
+pub mod proxy;
 pub mod running;
 pub mod terminal;
 
@@ -215,14 +219,14 @@ impl Target {
 
     #[track_caller]
     fn make(how: &[&str], options: &[&str], command: &[&str]) -> Self {
-        load_target_image();
+        let image = target_image();
         let name = unique("target");
         let mut before = vec!["--name", name.as_str(), "--label", "dbgctl-test=1"];
         if !options.contains(&"--network") {
             // It starts sooner, and does not depend on what others do to the engine's networks.
             before.extend(["--network", "none"]);
         }
-        let arguments: Vec<_> = [how, &before[..], options, &[TARGET_IMAGE], command].concat();
+        let arguments: Vec<_> = [how, &before[..], options, &[image], command].concat();
         let made = docker(&arguments);
         if made.code != Some(0) {
             // It may exist all the same, never started.
@@ -273,10 +277,15 @@ pub fn unique(stem: &str) -> String {
     format!("dbgctl-test-{stem}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Loads the image of the targets, once per test program.
-pub fn load_target_image() {
-    static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| load_into(None));
+/// Id of the image of the targets, which is loaded once per test program.
+///
+/// The tag is no good name: another checkout's tests may move it to theirs at any moment.
+pub fn target_image() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        load_into(None);
+        docker_ok(&["inspect", "-f", "{{.Id}}", TARGET_IMAGE])
+    })
 }
 
 /// Loads the image of the targets into the engine at `host`, or into the usual one.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dbgctl_tests::running::Running;
 use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, docker_ok, eventually, host, sidecars_of, unique};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// The rows of an answer in JSON, without its summary.
@@ -168,7 +169,7 @@ fn the_sidecar_holds_no_capability_at_level_0_and_ptrace_alone_at_level_1() {
         }
         assert_eq!(agent.status("Uid"), "65533\t65533\t65533\t65533");
         assert_eq!(agent.status("NoNewPrivs"), "1");
-        watch.signal("TERM");
+        watch.signal(Signal::SIGTERM);
         watch.finish().expect(130);
         target.expect_nothing_left();
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dbgctl_proto::v1::agent_service_client::AgentServiceClient;
 use dbgctl_proto::{PROTOCOL, v1};
+use dbgctl_tests::figures::say;
 use dbgctl_tests::{agent_image_dir, patiently};
 use hyper_util::rt::TokioIo;
 use tokio::process::Command;
@@ -70,9 +71,9 @@ async fn the_agent_for_arm64_answers_its_handshake_under_emulation() {
     let qemu = "qemu-aarch64-static";
     if StdCommand::new(qemu).arg("--version").stdout(Stdio::null()).status().is_err() {
         // Not a failure where it can not be had: the machine that builds releases has it.
-        eprintln!(
+        say(&format!(
             "skipped: {qemu} is not installed; `cargo xtask bootstrap` installs it on Debian and Ubuntu"
-        );
+        ));
         return;
     }
     let answer = handshake(Some(qemu), "arm64").await;

@@ -10,6 +10,7 @@ use dbgctl_tests::{
     Ran, TARGET_IMAGE, Target, dbgctl, dbgctl_command, dbgctl_path, docker, docker_ok, eventually, patiently,
     run,
 };
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// Long enough for all that a test does.
@@ -230,7 +231,7 @@ fn an_open_prompt_serves_the_questions_of_others_and_takes_all_with_it() {
 
 #[test]
 fn whoever_is_interrupted_cleans_up_and_ends_with_130() {
-    for signal in ["INT", "TERM", "HUP"] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let target = Target::web();
         let mut watch = Running::start(&mut dbgctl_command(&["ps", &target.id, "--watch", "200ms"]));
         let mut attach = Running::start(&mut dbgctl_command(&["attach", &target.id]));
@@ -255,7 +256,7 @@ fn an_interrupt_while_attaching_leaves_nothing_behind() {
         let command = [*arguments, &[target.id.as_str()]].concat();
         let running = Running::start(&mut dbgctl_command(&command));
         std::thread::sleep(Duration::from_millis(wait));
-        running.signal("INT");
+        running.signal(Signal::SIGINT);
 
         let ran = running.finish();
 
@@ -317,7 +318,7 @@ fn gc_sweeps_what_a_dead_owner_never_started_and_spares_the_living() {
     let spared = [running, of_the_living.clone(), of_elsewhere.clone(), pretender.clone()];
     assert_eq!(left, BTreeSet::from(spared), "{gc:?}");
     docker_ok(&["rm", &of_elsewhere, &pretender]);
-    watch.signal("TERM");
+    watch.signal(Signal::SIGTERM);
     watch.finish().expect(130);
     // Now that its owner is dead, any command sweeps it in passing.
     dbgctl(&["ps", &target.id]).expect(0);
@@ -332,7 +333,7 @@ fn what_was_killed_is_gone_after_the_next_command() {
         let mut question = dbgctl_command(&["ps", &target.id, "--watch"]);
         let running = Running::start(&mut question);
         std::thread::sleep(Duration::from_millis(wait));
-        running.signal("KILL");
+        running.signal(Signal::SIGKILL);
         assert_eq!(running.finish().code, None);
     }
     // What the engine was still starting ends with its standard input.

@@ -70,13 +70,20 @@ fn build(workspace: &Path) -> Result {
 
 fn start_target(before: &BTreeSet<String>) -> Result<Container> {
     say(
-        "A container as security people like it: one static program, no shell, no root, nothing to write to.",
+        "A container as security people like it: one static program, no shell,\nno root, no capability, no network, nothing that could be written to.",
     );
     let base = "dbgctl-demo";
-    let taken = before.iter().any(|container| container.ends_with(&format!(" {base}")));
-    let name = if taken { format!("{base}-{}", std::process::id()) } else { base.to_owned() };
-    let arguments =
-        ["--read-only", "--user", "1000", "--cap-drop", "ALL", TARGET_IMAGE, "serve", "--workers", "3"];
+    let name = if before.contains(base) { format!("{base}-{}", std::process::id()) } else { base.to_owned() };
+    let arguments = [
+        "--read-only",
+        "--user=1000",
+        "--cap-drop=ALL",
+        "--network=none",
+        TARGET_IMAGE,
+        "serve",
+        "--workers",
+        "3",
+    ];
     println!("\n$ docker run --detach --name {name} {}", arguments.join(" "));
     let target = Container::run(&name, &arguments)?;
     println!("{}", target.id);
@@ -103,7 +110,8 @@ fn look(dbgctl: &Dbgctl, target: &str) -> Result {
     dbgctl.show_piped(&["attach", target], QUESTIONS)?;
     say("A detached session stays, for the next questions of whoever may talk to the engine:");
     dbgctl.show(&["attach", target, "--detach", "--ttl", "5m"], 0)?;
-    dbgctl.show(&["ps", target, "--limit", "1"], 0)?;
+    dbgctl.show(&["sessions"], 0)?;
+    dbgctl.show(&["ps", target, "--limit", "2", "--sort", "rss"], 0)?;
     dbgctl.show(&["detach", target], 0)
 }
 
@@ -155,49 +163,57 @@ fn show(command: &mut Command, line: &str, input: Option<&str>) -> Result<Option
 }
 
 fn check_what_is_left(target: &Container, before: &BTreeSet<String>) -> Result {
-    say("What was left behind? Files that changed in the container, and containers of dbgctl:");
-    let filter = "label=dbgctl.session";
-    show(docker().args(["diff", &target.name]), &format!("docker diff {}", target.name), None)?;
-    show(
-        docker().args(["ps", "--all", "--quiet", "--filter", &format!("label=dbgctl.target={}", target.id)]),
-        &format!("docker ps --all --quiet --filter {filter}"),
-        None,
-    )?;
+    say("What was left behind? Files that changed in the container, and sidecars that look into it:");
+    let name = &target.name;
+    show(docker().args(["diff", name]), &format!("docker diff {name}"), None)?;
+    let list = ["ps", "--all", "--quiet", "--filter", &format!("label=dbgctl.target-name={name}")];
+    show(docker().args(list), &format!("docker {}", list.join(" ")), None)?;
     let sidecars = target.sidecars(false)?;
     if !sidecars.is_empty() {
         return Err(format!("sidecars were left behind: {}", sidecars.join(" ")).into());
     }
+    println!("# nothing, twice");
     let after = containers()?;
-    let new: Vec<_> = after.difference(before).filter(|line| !line.starts_with(&target.id)).collect();
-    println!("# nothing, twice. Containers before: {}; now: the same and {}", before.len(), target.name);
-    for line in new {
-        println!("# started by someone else meanwhile: {line}");
+    let gone = before.difference(&after).count();
+    let new = after.difference(before).filter(|container| *container != name).count();
+    match (gone, new) {
+        (0, 0) => println!("\nContainers before: {}. Now: the same, and {name}.", before.len()),
+        _ => {
+            println!("\nOthers use this engine, too: {new} containers of theirs came meanwhile, {gone} went.")
+        }
     }
     Ok(())
 }
 
 fn what_next(workspace: &Path) -> Result {
-    let path = workspace.join("target/release/dbgctl");
-    let running = command::output(docker().args(["ps", "--format", "{{.Names}}\t{{.Image}}"]))?;
     say("Now your own. dbgctl is one file:");
-    println!("\n  sudo install {} /usr/local/bin/", path.display());
-    let Some(first) = running.lines().next().and_then(|line| line.split('\t').next()) else {
-        println!("  dbgctl ps CONTAINER          no container is running here at the moment");
-        println!("  dbgctl --help");
+    println!("\n  sudo install {} /usr/local/bin/", workspace.join("target/release/dbgctl").display());
+    let format = "{{.Names}}\t{{.Image}}\t{{.Label \"dbgctl.session\"}}";
+    let running = command::output(docker().args(["ps", "--format", format]))?;
+    let running: Vec<_> = running
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .filter_map(|columns| {
+            Some((*columns.first()?, *columns.get(1)?, columns.get(2).is_none_or(|id| id.is_empty())))
+        })
+        .filter(|(_, image, no_sidecar)| *no_sidecar && !image.starts_with("dbgctl-test/"))
+        .collect();
+    let first = running.first().map_or("CONTAINER", |(name, ..)| name);
+    println!("  dbgctl ps {first}\n  dbgctl attach {first}\n  dbgctl --help");
+    if running.is_empty() {
+        say("No container of yours is running here at the moment.");
         return Ok(());
-    };
-    println!("  dbgctl ps {first}\n  dbgctl attach {first}\n  dbgctl --help\n\nRunning here:");
-    for line in running.lines() {
-        let (name, image) = line.split_once('\t').unwrap_or((line, ""));
+    }
+    say("Running here:");
+    for (name, image, _) in running {
         println!("  {name:<24} {image}");
     }
     Ok(())
 }
 
-/// All containers of the engine, running or not: id and name.
+/// The names of all containers of the engine, running or not.
 fn containers() -> Result<BTreeSet<String>> {
-    let listed =
-        command::output(docker().args(["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]))?;
+    let listed = command::output(docker().args(["ps", "--all", "--format", "{{.Names}}"]))?;
     Ok(listed.lines().map(str::to_owned).collect())
 }
 

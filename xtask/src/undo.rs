@@ -31,7 +31,7 @@ impl Drop for Undo {
         let mut pending = pending();
         let Some(at) = pending.iter().position(|(number, _)| *number == self.0) else { return };
         let (_, action) = pending.remove(at);
-        drop(pending);
+        // Still locked: an interrupt waits until this is done.
         action();
     }
 }

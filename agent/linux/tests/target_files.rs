@@ -5,10 +5,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use dbgctl_linux::cgroupfs::memory::{self, Limit, Version};
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::{Buffer, Pid, ReadError, Root};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
 
 const INIT: Pid = Pid(1);
@@ -119,4 +122,47 @@ fn a_malformed_file_is_named_with_its_line() {
         text.ends_with("root/sys/fs/cgroup/memory.current:1: expected a number of bytes, found \"lots\\n\""),
         "{text}"
     );
+}
+
+/// A directory that is, at any moment, either one of the target's or a link out of it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the control opens plainly, to be led astray")]
+fn no_byte_comes_from_outside_while_a_directory_is_swapped_with_a_link() {
+    const READS: usize = 20_000;
+    const INSIDE: &str = "of the target";
+    let target = Target::new();
+    target.write("swapped/file", INSIDE);
+    let outside = target.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "of the agent").unwrap();
+    symlink(&outside, target.path("link")).unwrap();
+
+    let over = AtomicBool::new(false);
+    let (mut inside, mut refused, mut outside_if_opened_plainly) = (0, 0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (one, other) = (target.path("swapped"), target.path("link"));
+            while !over.load(Ordering::Relaxed) {
+                renameat2(AT_FDCWD, &one, AT_FDCWD, &other, RenameFlags::RENAME_EXCHANGE).unwrap();
+            }
+        });
+        for _ in 0..READS {
+            match target.read("/swapped/file", 100) {
+                Ok(text) => {
+                    assert_eq!(text, INSIDE);
+                    inside += 1;
+                }
+                Err(error) => {
+                    assert!(error.is_gone(), "{error:?}");
+                    refused += 1;
+                }
+            }
+            // The control: what a plain open would have read.
+            let plain = fs::read_to_string(target.path("swapped/file")).unwrap_or_default();
+            outside_if_opened_plainly += usize::from(plain == "of the agent");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(inside > 0 && refused > 0 && outside_if_opened_plainly > 0);
+    assert_eq!(inside + refused, READS);
 }

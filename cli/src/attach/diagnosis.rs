@@ -14,8 +14,9 @@ use crate::error::Error;
 const SETTLING: Duration = Duration::from_millis(150);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A target that stopped is given this long to come back, because `docker restart` looks the same at first.
-const RETURNING: Duration = Duration::from_millis(400);
+/// A target that stopped is given this long to come back: `docker restart` looks the same, until the engine begins
+/// the next start. From then on it answers only when that is done.
+const RETURNING: Duration = Duration::from_millis(200);
 
 /// Turns the failure of a call into what the user needs to know.
 pub(crate) async fn explain(

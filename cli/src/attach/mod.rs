@@ -289,6 +289,11 @@ impl Attacher {
         }
     }
 
+    /// Who runs this process.
+    pub(crate) fn user(&self) -> &str {
+        &self.owner.user
+    }
+
     /// From now on this sidecar may outlive this process.
     pub(crate) fn release(&self, name: &str) {
         self.ours().retain(|ours| ours != name);

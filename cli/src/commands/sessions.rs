@@ -78,14 +78,19 @@ pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Resu
 }
 
 /// Shows the session that was started just now.
-pub(crate) fn show_started(output: &mut Output, wish: &Wish, survey: &Survey) -> Result<(), Error> {
+pub(crate) fn show_started(
+    output: &mut Output,
+    wish: &Wish,
+    survey: &Survey,
+    user: &str,
+) -> Result<(), Error> {
     let now = unix_now();
     let started = Session {
         id: wish.session.clone(),
         kind: wish.kind.name().to_owned(),
         target: survey.target.name.clone(),
         level: wish.level.number().to_string(),
-        user: String::new(),
+        user: user.to_owned(),
         reason: wish.reason.clone(),
         state: word(Status::Running),
         started_unix: now,

@@ -18,9 +18,7 @@ pub(crate) fn sentences(summary: &Summary, nouns: &str) -> Vec<String> {
     }
     match End::try_from(summary.end) {
         Ok(End::Complete) => {}
-        Ok(End::Limit) => {
-            lines.push(format!("stopped at the limit of {} {nouns}; there are more", summary.sent))
-        }
+        Ok(End::Limit) => lines.push(format!("stopped at the limit of {}; there are more", summary.sent)),
         Ok(End::Deadline) => {
             lines.push(format!("out of time after {} {nouns}; there are more", summary.sent))
         }
@@ -100,7 +98,7 @@ mod tests {
                 "user names: not readable (needs CAP_SYS_PTRACE)",
                 "wait channel: permission denied, 4 processes",
                 "2 processes lost: this side was too slow",
-                "stopped at the limit of 5 processes; there are more",
+                "stopped at the limit of 5; there are more",
             ]
         );
     }

@@ -1,13 +1,26 @@
 //! What is said beside the data: notes, gaps, progress. Goes to stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use super::escape::one_line;
+use super::escape;
 use crate::error::Error;
 
 /// A person begins to wonder.
 const LONG: Duration = Duration::from_secs(1);
+
+/// The longest line of talk. It may quote an agent, which can send megabytes.
+const LONGEST_LINE_BYTES: usize = 4096;
+
+/// `text` as one line that misleads nobody and has an end.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let line = escape::one_line(text);
+    if line.len() <= LONGEST_LINE_BYTES {
+        return line;
+    }
+    Cow::Owned(format!("{}…", &line[..line.floor_char_boundary(LONGEST_LINE_BYTES)]))
+}
 
 /// What is said of the work itself, before there is an answer. Quiet if the user wants it so.
 #[derive(Debug, Clone, Copy)]
@@ -95,5 +108,19 @@ impl Talk {
     /// Says each of `lines`.
     pub(crate) fn lines<T: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = T>) {
         lines.into_iter().for_each(|line| self.line(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_says_at_length_is_cut_and_stays_on_its_line() {
+        let flood = "\u{9b}31m\n".repeat(1 << 20);
+        let text = error_text(&Error::new("ask", flood, "again"));
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.len() < 2 * LONGEST_LINE_BYTES && !text.contains('\u{9b}'));
+        assert!(text.contains("…\n  try      again"), "{}", &text[text.len() - 80..]);
     }
 }

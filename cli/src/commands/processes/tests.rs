@@ -162,7 +162,7 @@ async fn gaps_and_limits_are_confessed() {
         "1 process; CPU% is since each one started\n\
          3 processes ended while the list was made\n\
          user names: not readable (needs CAP_SYS_PTRACE)\\x1b[2J\n\
-         stopped at the limit of 1 processes; there are more\n"
+         stopped at the limit of 1; there are more\n"
     );
 }
 

@@ -1,0 +1,117 @@
+//! A sidecar that is looking into a target right now, as the kernel and the engine see it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually, patiently};
+use serde_json::Value;
+
+/// A target of root with the engine's default capabilities, and no network but its own loopback.
+#[track_caller]
+pub(crate) fn alone(command: &[&str]) -> Target {
+    ready(Target::run(&["--network=none"], command))
+}
+
+/// The same as a careful user would run it.
+#[track_caller]
+pub(crate) fn web() -> Target {
+    ready(Target::run(&["--network=none", "--read-only", "--user=1000:1000"], &["serve", "--workers", "3"]))
+}
+
+#[track_caller]
+fn ready(target: Target) -> Target {
+    let is_ready = eventually(Duration::from_secs(20), || target.logs().starts_with("ready"));
+    assert!(is_ready, "{}", target.logs());
+    target
+}
+
+/// A running sidecar of a test's own target.
+pub(crate) struct Live {
+    pub(crate) id: String,
+    /// Of its first process, in the namespace of the tests.
+    pub(crate) host_pid: u32,
+    /// The dbgctl that keeps it, unless it is a session.
+    watcher: Option<Child>,
+}
+
+impl Live {
+    /// The sidecar of a question that is asked again and again.
+    #[track_caller]
+    pub(crate) fn question(target: &Target, level: &str) -> Self {
+        let arguments = ["--level", level, "ps", &target.name, "--watch", "200ms"];
+        let mut command = dbgctl_command(&arguments);
+        let watcher =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Self::of(target, Some(watcher))
+    }
+
+    /// The sidecar of a detached session.
+    #[track_caller]
+    pub(crate) fn session(target: &Target, level: &str) -> Self {
+        dbgctl(&["--level", level, "attach", &target.name, "--detach"]).expect(0);
+        Self::of(target, None)
+    }
+
+    #[track_caller]
+    fn of(target: &Target, watcher: Option<Child>) -> Self {
+        let mut found = None;
+        let stands = eventually(patiently(Duration::from_secs(20)), || {
+            let Some(id) = target.sidecars().into_iter().next() else { return false };
+            let inspected = docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
+            let Ok(pid) = inspected.stdout().trim().parse::<u32>() else { return false };
+            // The filter is the last that the agent puts on, before it answers anyone.
+            let is_confined = pid != 0 && statuses(pid).iter().any(|status| status["Seccomp_filters"] == "2");
+            found = Some((id, pid));
+            is_confined
+        });
+        assert!(stands, "no confined agent: {found:?}");
+        let (id, host_pid) = found.unwrap();
+        Self { id, host_pid, watcher }
+    }
+
+    /// `docker inspect`.
+    pub(crate) fn inspect(&self) -> Value {
+        let all: Value = serde_json::from_str(&docker_ok(&["inspect", &self.id])).unwrap();
+        all[0].clone()
+    }
+
+    /// The kernel's account of each of its threads.
+    pub(crate) fn threads(&self) -> Vec<BTreeMap<String, String>> {
+        statuses(self.host_pid)
+    }
+
+    /// Its pid in the namespace that it shares with the target.
+    pub(crate) fn pid(&self) -> String {
+        let status = self.threads().remove(0);
+        status["NSpid"].split_whitespace().last().unwrap().to_owned()
+    }
+
+    /// A file below its `/proc/<pid>`.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.host_pid)).unwrap()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(watcher) = &mut self.watcher {
+            let _interrupted =
+                std::process::Command::new("kill").args(["-INT", &watcher.id().to_string()]).status();
+            let _ended = watcher.wait();
+        }
+    }
+}
+
+/// `/proc/<pid>/task/*/status`, by key. Threads that end meanwhile are left out.
+fn statuses(host_pid: u32) -> Vec<BTreeMap<String, String>> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{host_pid}/task")) else { return Vec::new() };
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
+    let keys = |text: String| {
+        let line =
+            |line: &str| line.split_once(':').map(|(key, value)| (key.to_owned(), value.trim().to_owned()));
+        text.lines().filter_map(line).collect()
+    };
+    texts.map(keys).collect()
+}
