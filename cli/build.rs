@@ -1,7 +1,6 @@
 //! Puts the agent's images into the CLI, if `cargo xtask image` has made them.
 //!
 //! Without them the CLI builds all the same, and says what is missing when it needs one.
-#![expect(clippy::print_stdout, reason = "the way to talk to Cargo")]
 
 use std::env;
 use std::error::Error;

@@ -24,7 +24,7 @@ const WAITING_MESSAGES: usize = 4;
 /// The agent's own bound on rows, the largest `pid_max` of the kernel.
 const MOST_ROWS: u64 = 4 << 20;
 /// The agent's own bound on time.
-const MOST_TIME: Duration = Duration::from_secs(60);
+const MOST_TIME: Duration = Duration::from_secs(600);
 
 /// The stream of one answer.
 pub type Bounded<M> = ReceiverStream<Result<M, Status>>;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::attach::Options;
@@ -9,7 +10,8 @@ use crate::attach::image::{Choice, Pull};
 use crate::attach::level::Level;
 use crate::commands::{Verb, attach, connect, detach, image, memory, processes, sessions};
 use crate::error::Error;
-use crate::render::{Format, Notes};
+use crate::exit::Exit;
+use crate::render::{Format, Notes, talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,6 +77,10 @@ pub(crate) struct Shared {
     #[arg(long, global = true)]
     host_namespaces: bool,
 
+    /// How long one answer may take
+    #[arg(long, global = true, default_value = "60s", value_parser = time_limit, value_name = "TIME")]
+    time_limit: Duration,
+
     /// Why you look: kept as a label of the sidecar, for those who watch over the engine
     #[arg(long, global = true, default_value = "", hide_default_value = true, value_name = "TEXT")]
     reason: String,
@@ -102,6 +108,7 @@ impl Shared {
             level: self.level,
             image,
             host_namespaces: self.host_namespaces,
+            time_limit: self.time_limit,
             reason: self.reason.clone(),
         }
     }
@@ -191,18 +198,85 @@ fn level(text: &str) -> Result<Level, String> {
     Level::from_number(number).ok_or_else(|| format!("there is no level {number}: 0 or 1"))
 }
 
+/// The time limit of an answer: what the agent itself would not exceed.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    if allowed.contains(&limit) { Ok(limit) } else { Err("a time limit is between 100ms and 10m".to_owned()) }
+}
+
 /// A time such as "30m" or "1h 15m".
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// What is wrong with a command line, in one sentence; and how it is used, if the parser says so.
+fn complaint(error: &clap::Error) -> (String, Option<String>) {
+    let text = error.render().to_string();
+    let mut because = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.starts_with("For more information") {
+            break;
+        }
+        if let Some(usage) = line.strip_prefix("Usage: ") {
+            return (because, Some(usage.to_owned()));
+        }
+        let (line, separator) = match line.strip_prefix("tip: ") {
+            Some(tip) => (tip, "; "),
+            None => (line.trim_start_matches("error: "), " "),
+        };
+        if !because.is_empty() {
+            because.push_str(separator);
+        }
+        because.push_str(line);
+    }
+    (because, None)
+}
+
 impl From<clap::Error> for Error {
+    /// That of a line at the prompt.
     fn from(error: clap::Error) -> Self {
-        let because = error.render().to_string();
-        Self::new(
-            "understand that",
-            because.trim().trim_start_matches("error: "),
-            "`help` lists what can be asked",
-        )
+        Self::new("understand that", complaint(&error).0, "`help` lists what can be asked")
+    }
+}
+
+impl Cli {
+    /// The command line of this process; or how to end, if it asked for help or makes no sense.
+    pub(crate) fn of_this_process() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                // Whoever closed the stream does not want to read it.
+                let _ = error.print();
+                return if error.use_stderr() { Exit::Unknown } else { Exit::Answered };
+            }
+            let (because, usage) = complaint(&error);
+            let suggestion = match usage {
+                Some(usage) => format!("{usage}; --help says more"),
+                None => "--help says what is allowed".to_owned(),
+            };
+            talk::error(&Error::new("understand the command line", because, suggestion));
+            Exit::Unknown
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_one_sentence_and_the_usage_stands_apart() {
+        let complain = |line: &str| {
+            let words = line.split(' ');
+            complaint(&Cli::try_parse_from(words).unwrap_err())
+        };
+        let (because, usage) = complain("dbgctl ps --rm");
+        assert_eq!(because, "unexpected argument '--rm' found; to pass '--rm' as a value, use '-- --rm'");
+        assert_eq!(usage.as_deref(), Some("dbgctl ps [OPTIONS] <CONTAINER>"));
+        let (because, _) = complain("dbgctl ps");
+        assert_eq!(because, "the following required arguments were not provided: <CONTAINER>");
+        let (because, usage) = complain("dbgctl ps web --limit 0");
+        assert!(because.starts_with("invalid value '0' for '--limit <N>'"), "{because}");
+        assert_eq!(usage, None);
     }
 }

@@ -6,14 +6,12 @@ mod channel;
 mod commands;
 mod error;
 mod exit;
+mod interrupt;
 mod render;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::args::{Cli, Command};
+use crate::args::Cli;
 use crate::attach::Attacher;
 use crate::attach::docker::Engine;
 use crate::error::Error;
@@ -22,7 +20,10 @@ use crate::render::talk;
 
 /// The program: parses, runs, cleans up, and says with which status it ends.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::of_this_process() {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -46,11 +47,9 @@ async fn run(cli: Cli) -> Exit {
         }
     };
     let attacher = Attacher::new(engine, cli.shared.options(), cli.shared.notes());
-    // At the prompt, Ctrl-C ends the question and not the session.
-    let has_prompt = matches!(cli.command, Command::Attach(_));
     let outcome = tokio::select! {
         outcome = commands::run(&attacher, cli.command, cli.shared.output) => outcome,
-        () = interrupted(!has_prompt) => Ok(Exit::Interrupted),
+        () = interrupt::ends_the_program() => Ok(Exit::Interrupted),
     };
     let exit = outcome.unwrap_or_else(|error| {
         talk::error(&error);
@@ -59,27 +58,15 @@ async fn run(cli: Cli) -> Exit {
     let cleaned = tokio::select! {
         cleaned = attacher.clean_up() => cleaned,
         // Whoever insists is not kept waiting: the next run sweeps.
-        () = interrupted(true) => return Exit::Interrupted,
+        () = interrupt::ends_the_program() => return Exit::Interrupted,
     };
     match cleaned {
         Ok(()) => exit,
+        // What is wrong was said already, and this is most likely the same. The next run sweeps.
+        Err(_) if exit == Exit::Unknown => exit,
         Err(error) => {
             talk::error(&error);
             Exit::Unknown
         }
     }
-}
-
-/// Returns when someone wants this program to end.
-async fn interrupted(also_by_ctrl_c: bool) {
-    let mut kinds = vec![SignalKind::terminate(), SignalKind::hangup()];
-    if also_by_ctrl_c {
-        kinds.push(SignalKind::interrupt());
-    }
-    let waits = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut stream| {
-        Box::pin(async move {
-            stream.recv().await;
-        })
-    });
-    futures_util::future::select_all(waits).await;
 }

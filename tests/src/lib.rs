@@ -3,6 +3,16 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod chance;
+pub mod figures;
+pub mod host;
+pub mod images;
+pub mod mortal_engine;
+pub mod private_engine;
+pub mod proxy;
+pub mod running;
+pub mod terminal;
+
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
@@ -181,13 +191,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// `docker run -d OPTIONS dbgctl-test/target COMMAND`.
+    /// `docker run -d OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn run(options: &[&str], command: &[&str]) -> Self {
         Self::make(&["run", "-d"], options, command)
     }
 
-    /// `docker create OPTIONS dbgctl-test/target COMMAND`.
+    /// `docker create OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn create(options: &[&str], command: &[&str]) -> Self {
         Self::make(&["create"], options, command)
@@ -196,16 +206,33 @@ impl Target {
     /// A distroless HTTP server with three workers: read-only, not root.
     #[track_caller]
     pub fn web() -> Self {
-        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"])
+        Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"]).ready()
+    }
+
+    /// Waits until its program says that all its processes stand.
+    #[track_caller]
+    pub fn ready(self) -> Self {
+        let ready = eventually(Duration::from_secs(30), || self.logs().contains("ready"));
+        assert!(ready, "not ready: {:?}", docker(&["logs", &self.id]));
+        self
     }
 
     #[track_caller]
     fn make(how: &[&str], options: &[&str], command: &[&str]) -> Self {
         let image = target_image();
         let name = unique("target");
-        let before = ["--name", name.as_str(), "--label", "dbgctl-test=1"];
+        let mut before = vec!["--name", name.as_str(), "--label", "dbgctl-test=1"];
+        if !options.contains(&"--network") {
+            // It starts sooner, and does not depend on what others do to the engine's networks.
+            before.extend(["--network", "none"]);
+        }
         let arguments: Vec<_> = [how, &before[..], options, &[image], command].concat();
-        let id = docker_ok(&arguments);
+        let made = docker(&arguments);
+        if made.code != Some(0) {
+            // It may exist all the same, never started.
+            docker(&["rm", "-f", &name]);
+        }
+        let id = made.expect(0).stdout().trim().to_owned();
         Self { name, id }
     }
 
@@ -256,8 +283,14 @@ pub fn unique(stem: &str) -> String {
 pub fn target_image() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| {
-        let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
-        docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
+        load_into(None);
         docker_ok(&["inspect", "-f", "{{.Id}}", TARGET_IMAGE])
     })
+}
+
+/// Loads the image of the targets into the engine at `host`, or into the usual one.
+fn load_into(host: Option<&str>) {
+    let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
+    let host = host.map_or(vec![], |host| vec!["-H", host]);
+    docker_ok(&[&host[..], &["load", "-q", "-i", archive.to_str().unwrap()]].concat());
 }

@@ -9,9 +9,12 @@
 
 mod arch;
 mod archive;
+mod bench;
 mod bootstrap;
 mod codegen;
 mod command;
+mod container;
+mod demo;
 mod elf;
 mod engine;
 mod image;
@@ -22,6 +25,7 @@ mod targets;
 mod test;
 mod toolchain;
 mod tree;
+mod undo;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -43,6 +47,8 @@ struct Cli {
 enum Command {
     /// Make this machine ready to build and test. Safe to repeat.
     Bootstrap,
+    /// Show dbgctl at work: build it, look into a container that has no shell, leave nothing behind.
+    Demo,
     /// Write proto/src/generated/ from the .proto files.
     Codegen,
     /// Build the agent for every architecture and pack it into target/agent-image/.
@@ -56,6 +62,8 @@ enum Command {
     /// Run everything that must hold before a change is taken.
     #[command(visible_alias = "ci")]
     Test,
+    /// Measure, beside what one would use instead and beside the least that is possible.
+    Bench(bench::Args),
     /// Write the table of probes in README.md.
     Readme {
         /// Write nothing; fail if the table is stale.
@@ -77,6 +85,7 @@ fn main() -> ExitCode {
 fn run(workspace: &Path) -> Result {
     match Cli::parse().command {
         Command::Bootstrap => bootstrap::bootstrap(workspace),
+        Command::Demo => demo::demo(workspace),
         Command::Codegen => codegen::generate(workspace, &workspace.join("proto/src/generated")),
         Command::Image { verify_reproducible } => {
             image::image(workspace)?;
@@ -84,6 +93,7 @@ fn run(workspace: &Path) -> Result {
         }
         Command::Targets => targets::targets(workspace),
         Command::Test => test::test(workspace),
+        Command::Bench(args) => bench::bench(workspace, &args),
         Command::Readme { check: true } => readme::check(workspace),
         Command::Readme { check: false } => readme::write(workspace),
     }

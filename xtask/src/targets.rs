@@ -21,7 +21,7 @@ const PROGRAMS: [(&str, &str, &str); 2] =
 pub(crate) fn targets(workspace: &Path) -> Result {
     let arch = Arch::host();
     let toolchain = Toolchain::find(workspace)?;
-    let target_dir = workspace.join("target/agent-build");
+    let target_dir = build_directory(workspace);
     let mut zigbuild = toolchain.zigbuild(workspace, &target_dir)?;
     zigbuild.args([
         "--locked",
@@ -34,7 +34,7 @@ pub(crate) fn targets(workspace: &Path) -> Result {
     ]);
     command::run(&mut zigbuild)?;
     for (binary, repository, prefix) in PROGRAMS {
-        let file = fs::read(target_dir.join(arch.target()).join("agent").join(binary))?;
+        let file = fs::read(program(workspace, binary))?;
         elf::check_static(&file, arch).map_err(|error| format!("{binary}: {error}"))?;
         let image = archive::pack(&Contents {
             arch,
@@ -44,7 +44,7 @@ pub(crate) fn targets(workspace: &Path) -> Result {
             user: "",
             labels: json!({}),
         })?;
-        let archive = directory(workspace).join(format!("{prefix}{}.tar.gz", arch.docker()));
+        let archive = archive(workspace, prefix);
         tree::write_if_changed(&archive, &image.archive)?;
         println!("{repository}: {} bytes  {}", image.archive.len(), archive.display());
     }
@@ -54,4 +54,22 @@ pub(crate) fn targets(workspace: &Path) -> Result {
 /// Where the images lie.
 pub(crate) fn directory(workspace: &Path) -> PathBuf {
     workspace.join("target/target-image")
+}
+
+/// One archive for each image.
+pub(crate) fn archives(workspace: &Path) -> Vec<PathBuf> {
+    PROGRAMS.iter().map(|(_, _, prefix)| archive(workspace, prefix)).collect()
+}
+
+/// The bare binary, as it stands in its image.
+pub(crate) fn program(workspace: &Path, binary: &str) -> PathBuf {
+    build_directory(workspace).join(Arch::host().target()).join("agent").join(binary)
+}
+
+fn archive(workspace: &Path, prefix: &str) -> PathBuf {
+    directory(workspace).join(format!("{prefix}{}.tar.gz", Arch::host().docker()))
+}
+
+fn build_directory(workspace: &Path) -> PathBuf {
+    workspace.join("target/agent-build")
 }

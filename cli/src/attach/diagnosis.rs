@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tonic::{Code, Status};
+use tonic::{Code, Status as RpcStatus};
 
 use super::docker::{Engine, EngineError};
-use super::facts::{self, Container};
+use super::facts::{Container, Status};
 use super::{Sidecar, Survey, target};
 use crate::error::Error;
 
@@ -14,8 +14,17 @@ use crate::error::Error;
 const SETTLING: Duration = Duration::from_millis(150);
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// A target that stopped is given this long to come back: `docker restart` looks the same, until the engine begins
+/// the next start. From then on it answers only when that is done.
+const RETURNING: Duration = Duration::from_millis(200);
+
 /// Turns the failure of a call into what the user needs to know.
-pub(crate) async fn explain(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &Status) -> Error {
+pub(crate) async fn explain(
+    engine: &Engine,
+    survey: &Survey,
+    sidecar: &Sidecar,
+    status: &RpcStatus,
+) -> Error {
     let what = || format!("get an answer about `{}`", survey.target.name);
     match status.code() {
         Code::FailedPrecondition => Error::new(what(), status.message(), "ask at a higher --level"),
@@ -23,6 +32,11 @@ pub(crate) async fn explain(engine: &Engine, survey: &Survey, sidecar: &Sidecar,
             what(),
             format!("the agent refused the request: {}", status.message()),
             "see --help for what is allowed",
+        ),
+        Code::DeadlineExceeded => Error::new(
+            what(),
+            status.message(),
+            "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
         ),
         Code::NotFound => Error::new(what(), status.message(), "it may have ended meanwhile: ask again"),
         Code::Unimplemented => Error::new(
@@ -38,55 +52,74 @@ pub(crate) async fn explain(engine: &Engine, survey: &Survey, sidecar: &Sidecar,
 }
 
 /// Whether the status was made by the connection and not by the agent.
-fn is_transport(status: &Status) -> bool {
+fn is_transport(status: &RpcStatus) -> bool {
     std::error::Error::source(status).is_some()
 }
 
 /// The connection is gone. Looks at the target first, then at the sidecar: the former takes the latter with it.
-pub(crate) async fn gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &Status) -> Error {
+pub(crate) async fn gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &RpcStatus) -> Error {
     let began = Instant::now();
+    let mut stopped: Option<(Instant, Container)> = None;
     loop {
         match engine.container(&survey.target.id).await {
             Ok(now) => {
-                if let Some(error) = ended(&survey.target, &now) {
-                    return error;
+                let last_run = stopped.as_ref().map(|(_, stopped)| stopped);
+                match ended(&survey.target, last_run, &now) {
+                    Some(Ending::ForGood(error)) => return error,
+                    Some(Ending::ForNow) => {
+                        stopped.get_or_insert_with(|| (Instant::now(), now));
+                    }
+                    None => {}
                 }
             }
             Err(EngineError::NotFound(_)) => return removed(&survey.target),
-            Err(error) => {
-                let what = format!("go on looking into `{}`", survey.target.name);
-                return Error::engine(what, &error);
-            }
+            Err(error) => return engine_gone(&survey.target, &error),
         }
-        if began.elapsed() > SETTLING {
-            break;
+        match &stopped {
+            Some((since, target)) if since.elapsed() > RETURNING => return stop(&survey.target, target),
+            None if began.elapsed() > SETTLING => break,
+            _ => sleep(PAUSE).await,
         }
-        sleep(PAUSE).await;
     }
     agent_gone(engine, survey, sidecar, status).await
 }
 
-/// What happened to the target since it was first seen, if something did.
-fn ended(before: &Container, now: &Container) -> Option<Error> {
+/// How a target ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    ForGood(Error),
+    /// It stopped. A restart and a removal begin like this too.
+    ForNow,
+}
+
+/// What happened to the target since it was first seen, if something did. `last_run`: as it was when it had stopped.
+fn ended(before: &Container, last_run: Option<&Container>, now: &Container) -> Option<Ending> {
+    match now.state.status {
+        Status::Removing => return Some(Ending::ForGood(removed(before))),
+        Status::Exited => return Some(Ending::ForNow),
+        status if !status.has_processes() => return Some(Ending::ForGood(stop(before, now))),
+        _ if now.state.started_at == before.state.started_at => return None,
+        _ => {}
+    }
+    let how = last_run.map(|stopped| format!(", which ended with {}", stopped.state.ending()));
+    Some(Ending::ForGood(Error::new(
+        format!("go on looking into `{}`", before.name),
+        format!(
+            "the target was restarted; the sidecar ended with its previous run{}",
+            how.unwrap_or_default()
+        ),
+        format!("ask again, or `dbgctl attach {}` to look into the new run", before.name),
+    )))
+}
+
+fn stop(before: &Container, now: &Container) -> Error {
     let what = format!("go on looking into `{}`", before.name);
-    let name = &before.name;
-    if !now.state.status.has_processes() {
-        let Err(refusal) = target::must_run(now) else { return None };
-        return Some(Error::new(
-            what,
-            format!("the target stopped: {}", refusal.because),
-            refusal.suggestion,
-        ));
+    match target::must_run(now) {
+        Err(refusal) => {
+            Error::new(what, format!("the target stopped: {}", refusal.because), refusal.suggestion)
+        }
+        Ok(()) => Error::new(what, "the target stopped", "`docker ps -a` shows what became of it"),
     }
-    if now.state.started_at != before.state.started_at {
-        let because = "the target was restarted; the sidecar ended with its previous run";
-        return Some(Error::new(
-            what,
-            because,
-            format!("ask again, or `dbgctl attach {name}` to look into the new run"),
-        ));
-    }
-    None
 }
 
 fn removed(before: &Container) -> Error {
@@ -97,12 +130,20 @@ fn removed(before: &Container) -> Error {
     )
 }
 
+fn engine_gone(before: &Container, error: &EngineError) -> Error {
+    let suggestion = "`docker version` shows whether the engine is alive; what dbgctl left behind is swept by its next run";
+    Error {
+        suggestion: suggestion.to_owned(),
+        ..Error::engine(format!("go on looking into `{}`", before.name), error)
+    }
+}
+
 /// The target lives, so it is the agent.
-async fn agent_gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &Status) -> Error {
+async fn agent_gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &RpcStatus) -> Error {
     let what = format!("go on looking into `{}`", survey.target.name);
     let kill_hint = "ask again; if it happens each time, something in the target fights back: `docker top` shows what runs";
     match engine.container(&sidecar.name).await {
-        Ok(found) if found.state.status == facts::Status::Running => Error::new(
+        Ok(found) if found.state.status == Status::Running => Error::new(
             what,
             "the agent no longer answers: something has stopped it (SIGSTOP), or it gets no CPU time at all",
             kill_hint,
@@ -127,24 +168,54 @@ async fn agent_gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status:
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::{State, Status as Is};
+    use super::super::facts::State;
     use super::*;
 
-    fn container(status: Is, started_at: &str) -> Container {
+    fn container(status: Status, started_at: &str) -> Container {
         let state = State { status, started_at: started_at.to_owned(), exit_code: 137, ..State::default() };
         Container { name: "web".to_owned(), state, ..Container::default() }
     }
 
+    fn because(ending: Option<Ending>) -> String {
+        match ending {
+            Some(Ending::ForGood(error)) => error.because,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_stopped_target_is_named_with_its_exit_code() {
-        let error = ended(&container(Is::Running, "1"), &container(Is::Exited, "1")).unwrap();
+        let error = stop(&container(Status::Running, "1"), &container(Status::Exited, "1"));
         assert!(error.because.contains("exit code 137, SIGKILL"), "{error:?}");
     }
 
     #[test]
+    fn a_stop_is_not_the_end_before_it_is_clear_that_it_is_no_restart() {
+        let (before, stopped) = (container(Status::Running, "1"), container(Status::Exited, "1"));
+        assert_eq!(ended(&before, None, &stopped), Some(Ending::ForNow));
+        let because = because(ended(&before, Some(&stopped), &container(Status::Running, "2")));
+        assert!(because.contains("restarted") && because.contains("exit code 137, SIGKILL"), "{because}");
+    }
+
+    #[test]
     fn a_restart_is_told_from_a_stop() {
-        let error = ended(&container(Is::Running, "1"), &container(Is::Running, "2")).unwrap();
-        assert!(error.because.contains("restarted"), "{error:?}");
-        assert_eq!(ended(&container(Is::Running, "1"), &container(Is::Running, "1")), None);
+        let before = container(Status::Running, "1");
+        assert!(because(ended(&before, None, &container(Status::Running, "2"))).contains("restarted"));
+        assert_eq!(ended(&before, None, &before), None);
+        assert_eq!(ended(&before, None, &container(Status::Paused, "1")), None);
+    }
+
+    #[test]
+    fn a_removal_is_told_from_a_stop_while_it_is_under_way() {
+        let because =
+            because(ended(&container(Status::Running, "1"), None, &container(Status::Removing, "1")));
+        assert_eq!(because, "the target was removed");
+    }
+
+    #[test]
+    fn a_target_that_its_engine_restarts_over_and_over_is_named_with_its_exit_code() {
+        let because =
+            because(ended(&container(Status::Running, "1"), None, &container(Status::Restarting, "1")));
+        assert!(because.contains("restart loop") && because.contains("exit code 137"), "{because}");
     }
 }

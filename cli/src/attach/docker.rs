@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::errors::Error as ClientError;
@@ -32,6 +33,9 @@ const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 
 /// The longest that one request may take. Starting a container on a loaded machine is the slowest of ours.
 const REQUEST_SECONDS: u64 = 120;
+
+/// How long a removal that is under way is waited for.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// The most that is kept of what an agent says on its standard error.
 const AGENT_LOG_BYTES: usize = 4096;
@@ -210,13 +214,25 @@ impl Engine {
         let _stopped = self.docker.wait_container(id, Some(options)).next().await;
     }
 
-    /// Kills and removes a container. One that is already gone, or going, counts as removed.
+    /// Kills and removes a container. One that is already gone counts as removed; one that is going is waited for.
     pub(crate) async fn remove(&self, name: &str) -> Answer<()> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.docker.remove_container(name, Some(options)).await.map_err(|error| self.error(error)) {
-            Err(EngineError::NotFound(_) | EngineError::Conflict(_)) | Ok(()) => Ok(()),
+            Err(EngineError::NotFound(_)) | Ok(()) => Ok(()),
+            Err(EngineError::Conflict(_)) => {
+                self.removed(name).await;
+                Ok(())
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns when a container that the engine removes already is gone, or when that takes too long.
+    async fn removed(&self, name: &str) {
+        let options = WaitContainerOptionsBuilder::default().condition("removed").build();
+        // As with `stopped`, an exit code other than 0 and a container that is gone are reported as errors.
+        let mut gone = self.docker.wait_container(name, Some(options));
+        let _gone = tokio::time::timeout(REMOVAL, gone.next()).await;
     }
 
     /// The image with that reference or id.

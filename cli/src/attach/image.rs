@@ -6,6 +6,7 @@ use super::docker::{Engine, EngineError};
 use super::facts::Image;
 use super::spec::AGENT_PATH;
 use crate::error::Error;
+use crate::render::Notes;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -125,6 +126,7 @@ impl Embedded {
 /// `found` is what the engine has under [`TAG`] already.
 pub(crate) async fn ensure_carried(
     engine: &Engine,
+    notes: Notes,
     architecture: &str,
     found: Result<Image, EngineError>,
 ) -> Result<String, Error> {
@@ -137,7 +139,8 @@ pub(crate) async fn ensure_carried(
         Ok(_) | Err(EngineError::NotFound(_)) => {}
         Err(error) => return Err(failed(&error)),
     }
-    engine.load(embedded.archive).await.map_err(|error| failed(&error))?;
+    let loading = format!("loading the agent's image {TAG} into the engine");
+    notes.if_it_takes_long(&loading, engine.load(embedded.archive)).await.map_err(|error| failed(&error))?;
     let loaded = engine.image(TAG).await.map_err(|error| failed(&error))?;
     if embedded.is(&loaded) {
         return Ok(loaded.id);
@@ -152,6 +155,7 @@ pub(crate) async fn ensure_carried(
 /// Makes sure that the engine has an approved image of the right architecture, and returns its id.
 pub(crate) async fn ensure_approved(
     engine: &Engine,
+    notes: Notes,
     architecture: &str,
     reference: &str,
     pull: Pull,
@@ -160,7 +164,8 @@ pub(crate) async fn ensure_approved(
     let mut found = engine.image(reference).await;
     let missing = matches!(found, Err(EngineError::NotFound(_)));
     if pull == Pull::Always || (missing && pull == Pull::Missing) {
-        engine.pull(reference).await.map_err(|error| Error {
+        let pulling = format!("pulling the image {reference}");
+        notes.if_it_takes_long(&pulling, engine.pull(reference)).await.map_err(|error| Error {
             suggestion: "check the name and whether the engine can reach the registry; --pull never uses what is there"
                 .to_owned(),
             ..Error::engine(format!("pull the image {reference}"), &error)

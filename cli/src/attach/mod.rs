@@ -48,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) level: Option<Level>,
     pub(crate) image: Choice,
     pub(crate) host_namespaces: bool,
+    /// How long one answer may take.
+    pub(crate) time_limit: Duration,
     /// Why the user looks into the target. May be empty.
     pub(crate) reason: String,
 }
@@ -173,9 +175,10 @@ impl Attacher {
         if let Some(session) = session_for(survey, level, needs.effect, self.options.level.is_some()) {
             match self.join(session).await {
                 Ok(sidecar) => return Ok(sidecar),
-                Err(error) if error.suggestion.contains("detach") => return Err(error),
-                // It may have ended this very moment. A sidecar of our own does not depend on it.
-                Err(_) => {}
+                // It ended this very moment, or it is of another version. A sidecar of our own depends on neither.
+                Err(error) => {
+                    self.notes.note(format!("not using the session in {}: {}", session.name, error.because))
+                }
             }
         }
         self.announce(level, needs);
@@ -212,7 +215,8 @@ impl Attacher {
         });
         let what = || format!("start a sidecar for `{}`", survey.target.name);
         let started =
-            started.await.map_err(|panic| Error::new(what(), panic.to_string(), "this is a bug"))?;
+            self.notes.if_it_takes_long("waiting for the engine to start the sidecar", started).await;
+        let started = started.map_err(|panic| Error::new(what(), panic.to_string(), "this is a bug"))?;
         let (stream, log) = match started {
             Ok(streams) => streams,
             Err(error) => return Err(self.explain_start(survey, what(), &error).await),
@@ -277,10 +281,10 @@ impl Attacher {
                         other => return Err(Error::engine("look for the agent's image", other)),
                     },
                 };
-                image::ensure_carried(&self.engine, &survey.architecture, tagged).await
+                image::ensure_carried(&self.engine, self.notes, &survey.architecture, tagged).await
             }
             Choice::Approved { reference, pull } => {
-                image::ensure_approved(&self.engine, &survey.architecture, reference, *pull).await
+                image::ensure_approved(&self.engine, self.notes, &survey.architecture, reference, *pull).await
             }
         }
     }
@@ -295,11 +299,14 @@ impl Attacher {
         self.work.close();
         let _finished = tokio::time::timeout(LAST_STEPS, self.work.wait()).await;
         let names = std::mem::take(&mut *self.ours());
+        let mut outcome = Ok(());
         for name in names {
             let removed = self.engine.remove(&name).await;
-            removed.map_err(|error| Error::engine(format!("remove the sidecar {name}"), &error))?;
+            let removed =
+                removed.map_err(|error| Error::engine(format!("remove the sidecar {name}"), &error));
+            outcome = outcome.and(removed);
         }
-        Ok(())
+        outcome
     }
 
     /// Says which privilege is used and why, if any is.

@@ -14,6 +14,7 @@ use crate::attach::{Attacher, Sidecar, diagnosis, new_session_id};
 use crate::channel;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::interrupt::{self, AtPrompt};
 use crate::render::{Format, Notes, Output, talk};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -78,7 +79,7 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
 
 /// What the session is worth right now.
 enum Standing<'a> {
-    Open(Session<'a>),
+    Open(Box<Session<'a>>),
     /// The target or the agent is gone; the user was told why.
     Over,
 }
@@ -87,8 +88,9 @@ enum Standing<'a> {
 async fn converse(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit, Error> {
     let survey = attacher.survey(&args.container).await?;
     let name = survey.target.name.clone();
-    let mut standing = Standing::Open(Session::open(attacher, survey).await?);
+    let mut standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
     let mut prompt = Prompt::start(&name)?;
+    let _at_prompt = prompt.is_terminal().then(AtPrompt::begin);
     if prompt.is_terminal() {
         attacher
             .notes
@@ -155,7 +157,7 @@ async fn turn<'a>(
         (Word::Detach, _) => return Ok(None),
         (Word::Reattach, _) => {
             let survey = attacher.survey(container).await?;
-            *standing = Standing::Open(Session::open(attacher, survey).await?);
+            *standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
             attacher.notes.note("attached again");
         }
         (_, Standing::Open(session)) => {
@@ -179,7 +181,7 @@ async fn ask(
     let mut output = Output::stdout(format);
     tokio::select! {
         answered = answer(attacher, &survey, sidecar, verb, &mut output) => answered,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        () = interrupt::ends_the_question() => Ok(Exit::Interrupted),
     }
 }
 
@@ -191,25 +193,27 @@ async fn over(attacher: &Attacher, session: &Session<'_>) -> Error {
     }
 }
 
+/// What the agent read of itself, a line per fact.
 fn introduce(sidecar: &Sidecar, notes: Notes) {
     let agent = &sidecar.handshake;
-    let held = if agent.capabilities.is_empty() {
-        "no capability".to_owned()
-    } else {
-        agent.capabilities.join(", ")
-    };
+    let held = if agent.capabilities.is_empty() { "none".to_owned() } else { agent.capabilities.join(", ") };
     let filters = agent.seccomp.as_ref().and_then(|seccomp| seccomp.filters);
-    notes.note(format!(
-        "{}: {}, uid {}, {held}, {} seccomp filters, AppArmor {}, dbgctl {} on {} (Linux {})",
-        sidecar.name,
-        sidecar.level,
-        agent.uid,
-        filters.map_or_else(|| "unknown".to_owned(), |filters| filters.to_string()),
-        agent.apparmor_profile.as_deref().unwrap_or("not in force"),
-        agent.version,
-        agent.architecture,
-        agent.kernel_release,
-    ));
+    let filters = filters.map_or_else(|| "unknown".to_owned(), |filters| filters.to_string());
+    let apparmor = agent.apparmor_profile.as_deref().unwrap_or("not in force");
+    let facts = [
+        ("sidecar", format!("{} at {}", sidecar.name, sidecar.level)),
+        (
+            "agent",
+            format!("dbgctl {} for {}, Linux {}", agent.version, agent.architecture, agent.kernel_release),
+        ),
+        ("user id", agent.uid.to_string()),
+        ("capabilities", held),
+        ("seccomp filters", filters),
+        ("AppArmor", apparmor.to_owned()),
+    ];
+    for (name, value) in facts {
+        notes.note(format!("{name:<16} {value}"));
+    }
 }
 
 /// Understands a line. `None` if there is nothing on it, or if it only asked for help.

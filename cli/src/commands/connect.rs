@@ -10,9 +10,9 @@ use std::time::Duration;
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
-use tonic::transport::Channel;
 
 use self::peer::Peer;
+use super::agent::Agent;
 use super::{Failure, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Took;
@@ -141,15 +141,17 @@ impl Args {
     /// Path of the RPC, by which its needs are looked up.
     pub(crate) const RPC: &str = "/dbgctl.v1.ConnectService/Connect";
 
-    /// Asks the agent at the other end of `channel` and shows what it answers.
+    /// Asks the agent and shows what it answers.
     pub(crate) async fn run(
         &self,
-        channel: Channel,
+        agent: &Agent,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let mut client = ConnectServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        let response = client.connect(self.request()?).await?.into_inner();
+        let mut client =
+            ConnectServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let request = self.request()?;
+        let response = agent.within_limit(async { Ok(client.connect(request).await?.into_inner()) }).await?;
         unless_pipe_closed(self.show(response, output, talk))
     }
 

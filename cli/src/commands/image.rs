@@ -44,7 +44,7 @@ async fn architecture(attacher: &Attacher) -> Result<String, Error> {
 async fn load(attacher: &Attacher) -> Result<Exit, Error> {
     let architecture = architecture(attacher).await?;
     let found = attacher.engine.image(TAG).await;
-    let id = ensure_carried(&attacher.engine, &architecture, found).await?;
+    let id = ensure_carried(&attacher.engine, attacher.notes, &architecture, found).await?;
     attacher.notes.note(format!("the engine has {TAG} for {architecture} as {id}"));
     Ok(Exit::Answered)
 }

@@ -8,8 +8,8 @@ use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_limit::Limit;
 use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
 use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
-use tonic::transport::Channel;
 
+use super::agent::Agent;
 use super::budget::Budget;
 use super::{Failure, unless_pipe_closed};
 use crate::exit::Exit;
@@ -78,14 +78,14 @@ impl Args {
     /// Path of the RPC, by which its needs are looked up.
     pub(crate) const RPC: &str = "/dbgctl.v1.MemoryService/ListMemory";
 
-    /// Asks the agent at the other end of `channel` and shows what it answers.
+    /// Asks the agent and shows what it answers.
     pub(crate) async fn run(
         &self,
-        channel: Channel,
+        agent: &Agent,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let mut breakdown = read(channel, self.request()).await?;
+        let mut breakdown = agent.within_limit(read(agent, self.request())).await?;
         // By what the sum is made of; the agent's order is by RSS.
         breakdown.processes.sort_by_key(|process| (std::cmp::Reverse(process.pss_bytes), process.pid));
         unless_pipe_closed(show(&breakdown, output, talk))
@@ -97,9 +97,9 @@ impl Args {
 }
 
 /// Reads the whole stream, as far as there is room for it.
-async fn read(channel: Channel, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
-    let mut client = MemoryServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let mut stream = client.list_memory(request).await?.into_inner();
+async fn read(agent: &Agent, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
+    let mut client = MemoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut stream = client.list_memory(agent.request(request)).await?.into_inner();
     let mut breakdown = Breakdown::default();
     let mut budget = Budget::new();
     while let Some(response) = stream.message().await? {
@@ -186,17 +186,17 @@ fn totals(cgroup: Option<&CgroupMemory>, processes: &[ProcessMemory]) -> Vec<Str
 /// `cgroup v2: 512 MiB of 1.0 GiB (50.0%), 112 MiB beyond the sum of PSS`; what is absent is `-`.
 fn cgroup_sentence(cgroup: &CgroupMemory, sum: Option<u64>) -> String {
     let current = cgroup.current_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
-    let (limit, share) = match limit(cgroup) {
+    let limit = match limit(cgroup) {
         Some(Limit::Bytes(limit)) => {
             let share = cgroup.current_bytes.filter(|_| limit > 0);
-            (Bytes(limit).to_string(), share.map(|current| current as f64 / limit as f64 * 100.0))
+            let share = share.map(|current| Percent(current as f64 / limit as f64 * 100.0));
+            format!(" of {}{}", Bytes(limit), share.map_or_else(String::new, |share| format!(" ({share}%)")))
         }
-        Some(Limit::Unlimited(_)) => ("max".to_owned(), None),
-        None => ("-".to_owned(), None),
+        Some(Limit::Unlimited(_)) => ", no limit".to_owned(),
+        None => ", limit not readable".to_owned(),
     };
-    let share = share.map_or_else(String::new, |share| format!(" ({}%)", Percent(share)));
     let beyond = cgroup.current_bytes.zip(sum).and_then(|(current, sum)| current.checked_sub(sum));
     let beyond =
         beyond.map_or_else(String::new, |beyond| format!(", {} beyond the sum of PSS", Bytes(beyond)));
-    format!("cgroup v{}: {current} of {limit}{share}{beyond}", cgroup.version)
+    format!("cgroup v{}: {current}{limit}{beyond}", cgroup.version)
 }

@@ -1,5 +1,6 @@
 //! The commands: each makes a request and turns what comes back into rows.
 
+mod agent;
 pub(crate) mod attach;
 mod budget;
 pub(crate) mod connect;
@@ -17,8 +18,8 @@ mod testing;
 use std::io;
 
 use dbgctl_proto::{NEEDS, Needs, needs_of};
-use tonic::transport::Channel;
 
+use self::agent::Agent;
 use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
 use crate::error::Error;
@@ -65,12 +66,12 @@ impl Verb {
         needs_of(path).unwrap_or(&NEEDS[0])
     }
 
-    async fn ask(&self, channel: Channel, output: &mut Output) -> Result<Exit, Failure> {
+    async fn ask(&self, agent: &Agent, output: &mut Output) -> Result<Exit, Failure> {
         let mut talk = Talk::stderr();
         match self {
-            Self::Ps(args) => args.run(channel, output, &mut talk).await,
-            Self::Mem(args) => args.run(channel, output, &mut talk).await,
-            Self::Connect(args) => args.run(channel, output, &mut talk).await,
+            Self::Ps(args) => args.run(agent, output, &mut talk).await,
+            Self::Mem(args) => args.run(agent, output, &mut talk).await,
+            Self::Connect(args) => args.run(agent, output, &mut talk).await,
         }
     }
 }
@@ -95,7 +96,8 @@ pub(crate) async fn answer(
     verb: &Verb,
     output: &mut Output,
 ) -> Result<Exit, Error> {
-    match verb.ask(sidecar.channel.clone(), output).await {
+    let agent = Agent::new(sidecar.channel.clone(), attacher.options.time_limit);
+    match verb.ask(&agent, output).await {
         Ok(exit) => Ok(exit),
         Err(Failure::Rpc(status)) => {
             Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)

@@ -16,13 +16,13 @@ mod tree;
 use std::time::Duration;
 
 use dbgctl_proto::v1;
-use tonic::transport::Channel;
 
 use self::filter::Filter;
 use self::list::{History, Listing, Since};
 use self::row::ProcessRow;
 use self::sort::Sort;
 use super::{Failure, unless_pipe_closed};
+use crate::commands::agent::Agent;
 use crate::exit::Exit;
 use crate::render::{Format, Output, Talk, closing};
 
@@ -92,17 +92,17 @@ impl Args {
     /// Path of the RPC, by which its needs are looked up.
     pub(crate) const RPC: &str = "/dbgctl.v1.ProcessService/ListProcesses";
 
-    /// Asks the agent at the other end of `channel` and shows what it answers.
+    /// Asks the agent and shows what it answers.
     pub(crate) async fn run(
         &self,
-        channel: Channel,
+        agent: &Agent,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
         let mut history = History::default();
         let result = match self.watch {
-            None => self.list(&channel, &mut history, false, output, talk).await,
-            Some(interval) => self.watch(interval, &channel, &mut history, output, talk).await,
+            None => self.list(agent, &mut history, false, output, talk).await,
+            Some(interval) => self.watch(interval, agent, &mut history, output, talk).await,
         };
         unless_pipe_closed(result)
     }
@@ -111,7 +111,7 @@ impl Args {
     async fn watch(
         &self,
         interval: Duration,
-        channel: &Channel,
+        agent: &Agent,
         history: &mut History,
         output: &mut Output,
         talk: &mut Talk,
@@ -120,19 +120,19 @@ impl Args {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.list(channel, history, true, output, talk).await?;
+            self.list(agent, history, true, output, talk).await?;
         }
     }
 
     async fn list(
         &self,
-        channel: &Channel,
+        agent: &Agent,
         history: &mut History,
         one_of_many: bool,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let listing = list::read(channel.clone(), self.request(output)).await?;
+        let listing = agent.within_limit(list::read(agent, self.request(output))).await?;
         let first = history.is_empty();
         if one_of_many {
             output.next_answer(first)?;

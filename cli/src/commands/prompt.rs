@@ -173,7 +173,7 @@ impl Words {
         let (before, begun) = line.split_at(start);
         let fits = |candidate: &String| candidate.starts_with(begun);
         let candidates = match before.split_whitespace().next() {
-            None => self.words.iter().map(|(word, _)| word.clone()).filter(fits).collect(),
+            None => self.words.iter().map(|(word, _)| format!("{word} ")).filter(fits).collect(),
             Some(word) => {
                 let options =
                     self.words.iter().find(|(known, _)| known == word).map(|(_, options)| options.as_slice());
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn words_and_options_are_completed() {
         let words = Words::of_the_prompt();
-        assert_eq!(words.candidates("con"), (0, vec!["connect".to_owned()]));
+        assert_eq!(words.candidates("con"), (0, vec!["connect ".to_owned()]));
         let (start, options) = words.candidates("ps --tr");
         assert_eq!((start, options), (3, vec!["--tree".to_owned()]));
         assert!(words.candidates("nothing --x").1.is_empty());

@@ -3,18 +3,21 @@
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Endpoint, Server};
+
+use super::agent::Agent;
 
 /// What a service of these tests streams.
 pub(crate) type Replies<T> = tokio_stream::Iter<std::vec::IntoIter<Result<T, tonic::Status>>>;
 
-/// A channel to a server that has only `service`.
-pub(crate) async fn channel_to<S>(service: S) -> Channel
+/// An agent that has only `service`.
+pub(crate) async fn agent_with<S>(service: S) -> Agent
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
         + NamedService
@@ -34,7 +37,8 @@ where
         let stream = ours.take().ok_or_else(|| io::Error::other("there is one connection only"));
         async { stream.map(TokioIo::new) }
     });
-    Endpoint::from_static("http://agent").connect_with_connector(connector).await.unwrap()
+    let channel = Endpoint::from_static("http://agent").connect_with_connector(connector).await.unwrap();
+    Agent::new(channel, Duration::from_secs(60))
 }
 
 /// What has been written to it can be read back by its clones.

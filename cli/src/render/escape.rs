@@ -17,6 +17,7 @@ const MOST_MARKS: usize = 4;
 /// Written as an escape are: control characters (C0, DEL, C1), line and paragraph separators, characters
 /// that change the direction of text or cannot be seen, towers of combining marks, and bytes that are
 /// not UTF-8. A backslash is doubled, so that no two texts look the same.
+#[cfg(test)]
 pub(crate) fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if let Some(text) = plain_text(bytes) {
         return Cow::Borrowed(text);

@@ -17,7 +17,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use jiff::tz::TimeZone;
 
 pub(crate) use column::{Cell, Column, Emphasis, Row};
-pub(crate) use escape::{escape, one_line};
+pub(crate) use escape::one_line;
 pub(crate) use json::Object;
 pub(crate) use talk::{Notes, Talk};
 

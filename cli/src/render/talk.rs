@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use super::escape;
 use crate::error::Error;
+
+/// A person begins to wonder.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The longest line of talk. It may quote an agent, which can send megabytes.
 const LONGEST_LINE_BYTES: usize = 4096;
@@ -30,6 +34,16 @@ impl Notes {
         if !self.quiet {
             Talk::stderr().line(format!("dbgctl: {}", text.as_ref()));
         }
+    }
+
+    /// Waits for `work`, and says what is waited for if that takes more than a second.
+    pub(crate) async fn if_it_takes_long<T>(self, what: &str, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            result = &mut work => return result,
+            () = tokio::time::sleep(LONG) => self.note(format!("{what} …")),
+        }
+        work.await
     }
 
     /// Something the user ought to know.
@@ -74,6 +88,7 @@ impl Talk {
     }
 
     /// Talk on any writer.
+    #[cfg(test)]
     pub(crate) fn to(writer: impl Write + Send + 'static) -> Self {
         Self { writer: Box::new(writer), colour: false }
     }

@@ -4,7 +4,7 @@ use dbgctl_proto::v1::connect_service_server::{ConnectService, ConnectServiceSer
 use tonic::{Request, Response, Status};
 
 use super::*;
-use crate::commands::testing::{Written, channel_to};
+use crate::commands::testing::{Written, agent_with};
 use crate::render::Format;
 
 struct Fake(ConnectResponse);
@@ -34,11 +34,11 @@ fn attempt(address: &str, outcome: ConnectOutcome) -> ConnectAttempt {
 }
 
 async fn shown(format: Format, response: ConnectResponse) -> (String, String, Exit) {
-    let channel = channel_to(ConnectServiceServer::new(Fake(response))).await;
+    let agent = agent_with(ConnectServiceServer::new(Fake(response))).await;
     let args = Args { peer: "db:5432".parse().unwrap(), timeout: Duration::from_secs(5) };
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let exit = args.run(channel, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
+    let exit = args.run(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
     (stdout.text(), stderr.text(), exit)
 }
 

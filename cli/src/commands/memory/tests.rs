@@ -5,7 +5,7 @@ use dbgctl_proto::v1::{End, MemoryLimit, ProcessMemoryBatch};
 use tonic::{Request, Response, Status};
 
 use super::*;
-use crate::commands::testing::{Written, channel_to};
+use crate::commands::testing::{Written, agent_with};
 use crate::render::Format;
 
 struct Fake(Vec<Part>);
@@ -48,10 +48,10 @@ fn parts(limit: Option<Limit>) -> Vec<Part> {
 }
 
 async fn shown(format: Format, parts: Vec<Part>) -> (String, String, Exit) {
-    let channel = channel_to(MemoryServiceServer::new(Fake(parts))).await;
+    let agent = agent_with(MemoryServiceServer::new(Fake(parts))).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let exit = Args::default().run(channel, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
+    let exit = Args::default().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
     (stdout.text(), stderr.text(), exit)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::commands::agent::Agent;
 use clap::{Args as _, FromArgMatches as _};
 use dbgctl_proto::v1::list_processes_response::Part;
 use dbgctl_proto::v1::process_service_server::{ProcessService, ProcessServiceServer};
@@ -10,14 +11,13 @@ use dbgctl_proto::v1::{
     ProcessOrigin, ProcessState, Summary,
 };
 use serde_json::Value;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::Args;
 use super::list::History;
 use super::row::ProcessRow;
 use crate::commands::Failure;
-use crate::commands::testing::{Replies, Written, channel_to};
+use crate::commands::testing::{Replies, Written, agent_with};
 use crate::exit::Exit;
 use crate::render::{Format, Output, Talk};
 
@@ -104,9 +104,9 @@ impl Shown {
 }
 
 /// A channel to a service that gives `answers`, and wants to be asked just as `expected` if that is given.
-pub(super) async fn channel(answers: Vec<Vec<Part>>, expected: Option<ListProcessesRequest>) -> Channel {
+pub(super) async fn channel(answers: Vec<Vec<Part>>, expected: Option<ListProcessesRequest>) -> Agent {
     let fake = Fake { answers: Mutex::new(answers.into_iter()), expected };
-    channel_to(ProcessServiceServer::new(fake)).await
+    agent_with(ProcessServiceServer::new(fake)).await
 }
 
 /// What `ps` with those words shows, and that it asks for what is expected.
@@ -116,10 +116,10 @@ pub(super) async fn shown_as_asked(
     answers: Vec<Vec<Part>>,
     expected: Option<ListProcessesRequest>,
 ) -> Shown {
-    let channel = channel(answers, expected).await;
+    let agent = channel(answers, expected).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let result = args(words).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
+    let result = args(words).unwrap().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
     Shown { stdout: stdout.text(), stderr: stderr.text(), result }
 }
 

@@ -8,10 +8,10 @@ use dbgctl_proto::v1::list_processes_response::Part;
 use dbgctl_proto::v1::process_service_client::ProcessServiceClient;
 use dbgctl_proto::v1::{self, Process, ProcessListHeader, Summary};
 use jiff::tz::TimeZone;
-use tonic::transport::Channel;
 
 use super::row::{ProcessRow, State};
 use crate::commands::Failure;
+use crate::commands::agent::Agent;
 use crate::commands::budget::Budget;
 use crate::render::human;
 
@@ -26,9 +26,9 @@ pub(super) struct Listing {
 }
 
 /// Reads the whole stream, as far as there is room for it.
-pub(super) async fn read(channel: Channel, request: v1::ListProcessesRequest) -> Result<Listing, Failure> {
-    let mut client = ProcessServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let mut stream = client.list_processes(request).await?.into_inner();
+pub(super) async fn read(agent: &Agent, request: v1::ListProcessesRequest) -> Result<Listing, Failure> {
+    let mut client = ProcessServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut stream = client.list_processes(agent.request(request)).await?.into_inner();
     let mut listing = Listing::default();
     let mut budget = Budget::new();
     while let Some(response) = stream.message().await? {

@@ -255,9 +255,9 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
             Ok(())
         }
     }
-    let channel = channel(vec![answer(HEADER, mixed())], None).await;
+    let agent = channel(vec![answer(HEADER, mixed())], None).await;
     let mut output = Output::to(Format::Table, Closed);
-    let result = Args::default().run(channel, &mut output, &mut Talk::to(Written::default())).await;
+    let result = Args::default().run(&agent, &mut output, &mut Talk::to(Written::default())).await;
     assert_eq!(result.unwrap(), Exit::Answered);
 }
 
@@ -281,11 +281,11 @@ fn options_are_checked_and_the_help_has_examples() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watched_terminal_is_repainted_within_its_height() {
-    let channel = channel(vec![answer(HEADER, mixed()); 2], None).await;
+    let agent = channel(vec![answer(HEADER, mixed()); 2], None).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output =
         Output::to(Format::Table, stdout.clone()).on_terminal(|| Terminal { columns: 60, rows: 10 });
-    let _ = args(&["--watch"]).unwrap().run(channel, &mut output, &mut Talk::to(stderr.clone())).await;
+    let _ = args(&["--watch"]).unwrap().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
 
     let stdout = stdout.text();
     let screens: Vec<_> = stdout.split("\x1b[H\x1b[J").skip(1).collect();

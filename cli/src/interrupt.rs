@@ -1,0 +1,55 @@
+//! Ctrl-C and its kind: what they end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Signals belong to the process, and so does what they mean to it.
+static AT_PROMPT: AtomicBool = AtomicBool::new(false);
+
+/// While it lives a person sits at a prompt: Ctrl-C ends the question and not the session.
+#[derive(Debug)]
+pub(crate) struct AtPrompt(());
+
+impl AtPrompt {
+    pub(crate) fn begin() -> Self {
+        AT_PROMPT.store(true, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for AtPrompt {
+    fn drop(&mut self) {
+        AT_PROMPT.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Returns when someone wants this program to end.
+pub(crate) async fn ends_the_program() {
+    let ctrl_c = async {
+        loop {
+            received(SignalKind::interrupt()).await;
+            if !AT_PROMPT.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::hangup()) => {}
+    }
+}
+
+/// Returns when the person at the prompt has had enough of the answer.
+pub(crate) async fn ends_the_question() {
+    received(SignalKind::interrupt()).await;
+}
+
+async fn received(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        // No handler can be set: the signal ends the program as it ends any other.
+        Err(_) => std::future::pending().await,
+    }
+}
