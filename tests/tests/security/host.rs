@@ -6,9 +6,8 @@ use dbgctl_tests::{Target, dbgctl};
 
 #[test]
 fn a_target_in_a_namespace_of_the_host_is_refused() {
-    for (option, name) in [("--pid=host", "PID"), ("--network=host", "network")] {
-        let other = if name == "PID" { "--network=none" } else { "--pid=" };
-        let target = Target::run(&[option, other], &["threads", "1"]);
+    for (option, name) in [("--pid", "PID"), ("--network", "network")] {
+        let target = Target::run(&[option, "host"], &["threads", "1"]);
         dbgctl(&["ps", &target.name]).expect_error(&format!("shares the host's {name} namespace"));
         dbgctl(&["attach", &target.name, "--detach"])
             .expect_error(&format!("shares the host's {name} namespace"));
@@ -18,16 +17,15 @@ fn a_target_in_a_namespace_of_the_host_is_refused() {
 
 #[test]
 fn a_target_in_a_container_that_shares_the_hosts_namespace_is_refused_as_well() {
-    let first = Target::run(&["--pid=host", "--network=none"], &["threads", "1"]);
-    let second =
-        Target::run(&["--network=none", "--pid", &format!("container:{}", first.id)], &["threads", "1"]);
+    let first = Target::run(&["--pid=host"], &["threads", "1"]);
+    let second = Target::run(&["--pid", &format!("container:{}", first.id)], &["threads", "1"]);
     dbgctl(&["ps", &second.name]).expect_error("shares the host's PID namespace");
     second.expect_nothing_left();
 }
 
 #[test]
 fn among_the_hosts_processes_the_answer_has_only_the_targets() {
-    let target = Target::run(&["--pid=host", "--network=none"], &["many", "3"]);
+    let target = Target::run(&["--pid=host"], &["many", "3"]);
     for level in ["0", "1"] {
         let ps = dbgctl(&["--host-namespaces", "--level", level, "ps", &target.name, "-o", "json"]).expect(0);
         let listed: BTreeSet<_> = ps.json().iter().filter_map(|row| row["pid"].as_u64()).collect();

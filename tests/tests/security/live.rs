@@ -8,16 +8,16 @@ use std::time::Duration;
 use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually, patiently};
 use serde_json::Value;
 
-/// A target of root with the engine's default capabilities, and no network but its own loopback.
+/// A target of root with the engine's default capabilities.
 #[track_caller]
 pub(crate) fn alone(command: &[&str]) -> Target {
-    ready(Target::run(&["--network=none"], command))
+    ready(Target::run(&[], command))
 }
 
 /// The same as a careful user would run it.
 #[track_caller]
 pub(crate) fn web() -> Target {
-    ready(Target::run(&["--network=none", "--read-only", "--user=1000:1000"], &["serve", "--workers", "3"]))
+    ready(Target::web())
 }
 
 #[track_caller]
@@ -66,7 +66,7 @@ impl Live {
             found = Some((id, pid));
             is_confined
         });
-        assert!(stands, "no confined agent: {found:?}");
+        assert!(stands, "no confined agent: {found:?}\n{:?}", docker(&["ps", "-a"]));
         let (id, host_pid) = found.unwrap();
         Self { id, host_pid, watcher }
     }
