@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 /// What the exit status says about the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Exit {
     /// There is an answer.
     Answered = 0,
     /// There is an answer, and it is no: refused, no such name, a serious finding.
@@ -17,23 +18,13 @@ pub enum Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
+        Self::from(exit as u8)
     }
 }
 
 impl Exit {
     /// The one that says more: what could not be found out outweighs a no, a no outweighs an answer.
     pub(crate) fn worst(self, other: Self) -> Self {
-        if other.code() > self.code() { other } else { self }
-    }
-
-    /// The exit status.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Answered => 0,
-            Self::No => 1,
-            Self::Unknown => 2,
-            Self::Interrupted => 130,
-        }
+        self.max(other)
     }
 }
