@@ -176,7 +176,6 @@ async fn ask(
     format: Format,
 ) -> Result<Exit, Error> {
     let answered = async {
-        session.sidecar_for(verb.needs()).await?;
         let survey = session.survey.clone();
         let sidecar = session.sidecar_for(verb.needs()).await?;
         answer(attacher, &survey, sidecar, verb, &mut Output::stdout(format)).await
