@@ -64,7 +64,7 @@ impl AgentLog {
 }
 
 /// Why the engine did not do what it was asked to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum EngineError {
     /// No engine answers there.
     #[error("no container engine answers at {host}: {reason}")]

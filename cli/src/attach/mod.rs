@@ -74,7 +74,8 @@ pub(crate) struct Survey {
     /// All sidecars of dbgctl in this engine.
     pub(crate) sidecars: Vec<Summary>,
     architecture: String,
-    tagged: Result<Image, Arc<EngineError>>,
+    /// What the engine has under the tag of the carried image.
+    tagged: Result<Image, EngineError>,
 }
 
 /// A sidecar with a connection to its agent.
@@ -124,7 +125,7 @@ impl Attacher {
             self.notes.warn(warning);
         }
         let architecture = architecture.map_err(|error| Error::engine(what(), &error))?;
-        Ok(Survey { target, sidecars, architecture, tagged: tagged.map_err(Arc::new) })
+        Ok(Survey { target, sidecars, architecture, tagged })
     }
 
     /// Removes, in the background, what serves no one any more. Returns how much that is.
@@ -274,13 +275,7 @@ impl Attacher {
     async fn image(&self, survey: &Survey) -> Result<String, Error> {
         match &self.options.image {
             Choice::Carried => {
-                let tagged = match &survey.tagged {
-                    Ok(image) => Ok(image.clone()),
-                    Err(error) => match &**error {
-                        EngineError::NotFound(message) => Err(EngineError::NotFound(message.clone())),
-                        other => return Err(Error::engine("look for the agent's image", other)),
-                    },
-                };
+                let tagged = survey.tagged.clone();
                 image::ensure_carried(&self.engine, self.notes, &survey.architecture, tagged).await
             }
             Choice::Approved { reference, pull } => {
