@@ -33,6 +33,13 @@ pub(crate) struct Summary {
     pub(crate) created_unix: i64,
 }
 
+impl Summary {
+    /// The value of a label; empty if it has none.
+    pub(crate) fn label(&self, key: &str) -> &str {
+        self.labels.get(key).map(String::as_str).unwrap_or_default()
+    }
+}
+
 /// What a container is doing, or how it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
@@ -82,7 +89,7 @@ impl Status {
 }
 
 impl State {
-    /// How the container ended, in words: "exit code 137 (SIGKILL), out of memory".
+    /// How the container ended, in words: "exit code 137, SIGKILL, out of memory".
     pub(crate) fn ending(&self) -> String {
         let mut words = format!("exit code {}", self.exit_code);
         if let Some(signal) = self.exit_code.checked_sub(128).and_then(signal_name) {

@@ -244,8 +244,7 @@ impl Attacher {
         let what = || format!("join the session in `{}`", session.name);
         let joined = self.engine.exec(&session.id, AGENT_USER, &[AGENT_PATH, "bridge"]).await;
         let (stream, log) = joined.map_err(|error| Error::engine(what(), &error))?;
-        let level = session.labels.get(label::LEVEL).and_then(|level| level.parse().ok());
-        let level = level.and_then(Level::from_number).unwrap_or(Level::Zero);
+        let level = level_of(session).unwrap_or(Level::Zero);
         let suggestion = format!("`dbgctl detach {}` ends it; the next question starts anew", session.name);
         self.greet(stream, &log, session.name.clone(), level)
             .await
@@ -353,19 +352,21 @@ impl Attacher {
 
 /// A running session of the target that may do what is asked: the weakest that is strong enough.
 fn session_for(survey: &Survey, level: Level, effect: Effect, exactly: bool) -> Option<&Summary> {
-    let of = |sidecar: &Summary, key: &str| sidecar.labels.get(key).cloned().unwrap_or_default();
-    let number = |sidecar: &Summary| of(sidecar, label::LEVEL).parse().ok().and_then(Level::from_number);
     survey
         .sidecars
         .iter()
         .filter(|sidecar| sidecar.status == facts::Status::Running)
-        .filter(|sidecar| of(sidecar, label::KIND) == Kind::Session.name())
-        .filter(|sidecar| of(sidecar, label::TARGET) == survey.target.id)
-        .filter(|sidecar| of(sidecar, label::EFFECTS).split(',').any(|name| name == effect.name()))
+        .filter(|sidecar| sidecar.label(label::KIND) == Kind::Session.name())
+        .filter(|sidecar| sidecar.label(label::TARGET) == survey.target.id)
+        .filter(|sidecar| sidecar.label(label::EFFECTS).split(',').any(|name| name == effect.name()))
         .filter(|sidecar| {
-            number(sidecar).is_some_and(|held| if exactly { held == level } else { held >= level })
+            level_of(sidecar).is_some_and(|held| if exactly { held == level } else { held >= level })
         })
-        .min_by_key(|sidecar| number(sidecar))
+        .min_by_key(|sidecar| level_of(sidecar))
+}
+
+fn level_of(sidecar: &Summary) -> Option<Level> {
+    Level::from_number(sidecar.label(label::LEVEL).parse().ok()?)
 }
 
 /// Eight hexadecimal digits, different each time.
@@ -376,6 +377,7 @@ pub(crate) fn new_session_id() -> String {
     format!("{:08x}", hasher.finish() >> 32)
 }
 
-fn unix_now() -> u64 {
+/// Seconds since the epoch.
+pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -6,13 +6,13 @@ use super::spec::{Kind, label};
 
 /// Whether a sidecar serves no one any more and may be removed. Never true while its owner lives.
 pub(crate) fn is_leftover(sidecar: &Summary, me: &Owner, now_unix: u64) -> bool {
-    let text = |key: &str| sidecar.labels.get(key).map(String::as_str).unwrap_or_default();
-    let liveness = match text(label::OWNER).parse::<Owner>() {
+    let liveness = match sidecar.label(label::OWNER).parse::<Owner>() {
         Ok(owner) => me.liveness_of(&owner),
         Err(_) => Liveness::OutOfSight,
     };
-    let expired = text(label::EXPIRES).parse::<u64>().is_ok_and(|expires| expires < now_unix);
-    let may_outlive_its_owner = text(label::KIND) == Kind::Session.name() && sidecar.status.has_processes();
+    let expired = sidecar.label(label::EXPIRES).parse::<u64>().is_ok_and(|expires| expires < now_unix);
+    let may_outlive_its_owner =
+        sidecar.label(label::KIND) == Kind::Session.name() && sidecar.status.has_processes();
     match liveness {
         Liveness::Alive => false,
         _ if sidecar.status == Status::Removing => false,

@@ -27,7 +27,7 @@ pub(crate) async fn run(attacher: &Attacher, args: Args) -> Result<Exit, Error> 
     let sidecars = sidecars.map_err(|error| Error::engine(what(), &error))?;
     let meant: Vec<_> = sidecars
         .iter()
-        .filter(|sidecar| of(sidecar, label::KIND) == Kind::Session.name())
+        .filter(|sidecar| sidecar.label(label::KIND) == Kind::Session.name())
         .filter(|sidecar| args.name.as_deref().is_none_or(|name| is_meant(sidecar, name)))
         .collect();
     if let (true, Some(_)) = (meant.is_empty(), &args.name) {
@@ -37,21 +37,16 @@ pub(crate) async fn run(attacher: &Attacher, args: Args) -> Result<Exit, Error> 
         attacher.engine.remove(&sidecar.id).await.map_err(|error| Error::engine(what(), &error))?;
         attacher.notes.note(format!(
             "session {} of `{}` ended",
-            of(sidecar, label::SESSION),
-            of(sidecar, label::TARGET_NAME)
+            sidecar.label(label::SESSION),
+            sidecar.label(label::TARGET_NAME)
         ));
     }
     Ok(Exit::Answered)
 }
 
 fn is_meant(sidecar: &Summary, name: &str) -> bool {
-    let target_id = of(sidecar, label::TARGET);
     sidecar.name == name
-        || of(sidecar, label::SESSION) == name
-        || of(sidecar, label::TARGET_NAME) == name
-        || (name.len() >= 4 && target_id.starts_with(name))
-}
-
-fn of<'a>(sidecar: &'a Summary, key: &str) -> &'a str {
-    sidecar.labels.get(key).map(String::as_str).unwrap_or_default()
+        || sidecar.label(label::SESSION) == name
+        || sidecar.label(label::TARGET_NAME) == name
+        || (name.len() >= 4 && sidecar.label(label::TARGET).starts_with(name))
 }

@@ -1,11 +1,10 @@
 //! `sessions`: who looks into what, with which privilege, and until when.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::attach::facts::{Status, Summary};
 use crate::attach::spec::{Kind, Wish, label};
-use crate::attach::{Attacher, Survey};
+use crate::attach::{Attacher, Survey, unix_now};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::human;
@@ -65,7 +64,7 @@ impl Row for Session {
 pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Result<Exit, Error> {
     let found = attacher.engine.sidecars().await;
     let found = found.map_err(|error| Error::engine("list the sessions", &error))?;
-    let is_wanted = |sidecar: &&Summary| args.all || kind(sidecar) == Kind::Session.name();
+    let is_wanted = |sidecar: &&Summary| args.all || sidecar.label(label::KIND) == Kind::Session.name();
     let now = unix_now();
     let rows: Vec<_> = found.iter().filter(is_wanted).map(|sidecar| row(sidecar, now)).collect();
     let mut output = Output::stdout(format);
@@ -108,12 +107,8 @@ fn show(output: &mut Output, rows: &[Session]) -> Result<(), Error> {
     })
 }
 
-fn kind(sidecar: &Summary) -> &str {
-    sidecar.labels.get(label::KIND).map(String::as_str).unwrap_or_default()
-}
-
 fn row(sidecar: &Summary, now_unix: u64) -> Session {
-    let text = |key: &str| text(&sidecar.labels, key);
+    let text = |key: &str| sidecar.label(key).to_owned();
     Session {
         id: text(label::SESSION),
         kind: text(label::KIND),
@@ -123,14 +118,10 @@ fn row(sidecar: &Summary, now_unix: u64) -> Session {
         reason: text(label::REASON),
         state: word(sidecar.status),
         started_unix: u64::try_from(sidecar.created_unix).unwrap_or_default(),
-        expires_unix: text(label::EXPIRES).parse().unwrap_or_default(),
+        expires_unix: sidecar.label(label::EXPIRES).parse().unwrap_or_default(),
         now_unix,
         sidecar: sidecar.name.clone(),
     }
-}
-
-fn text(labels: &HashMap<String, String>, key: &str) -> String {
-    labels.get(key).cloned().unwrap_or_default()
 }
 
 fn word(status: Status) -> &'static str {
@@ -146,8 +137,4 @@ fn word(status: Status) -> &'static str {
 
 fn ago(later_unix: u64, earlier_unix: u64) -> String {
     human::Elapsed(Duration::from_secs(later_unix.saturating_sub(earlier_unix))).to_string()
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
