@@ -73,8 +73,7 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
         humantime::format_duration(args.idle),
     ));
     let mut output = Output::stdout(format);
-    super::sessions::show_started(&mut output, &wish, &survey, attacher.user())?;
-    Ok(Exit::Answered)
+    super::sessions::show_started(&mut output, &wish, &survey, attacher.user())
 }
 
 /// What the session is worth right now.

@@ -113,13 +113,8 @@ async fn inspect(attacher: &Attacher, format: Format) -> Result<Exit, Error> {
             Carried { embedded, loaded_as }
         })
         .collect();
-    let mut output = Output::stdout(format);
-    let shown = output.rows(&rows).and_then(|()| output.flush());
-    shown.map_err(|error| {
-        Error::new("write the answer", error.to_string(), "check where standard output goes")
-    })?;
     if rows.is_empty() {
         attacher.notes.note("this dbgctl was built without the agent's images");
     }
-    Ok(Exit::Answered)
+    super::show(&mut Output::stdout(format), &rows)
 }

@@ -24,7 +24,7 @@ use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::{Format, Output, Talk};
+use crate::render::{Format, Output, Row, Talk};
 
 /// Carries out a command.
 pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -> Result<Exit, Error> {
@@ -102,13 +102,21 @@ pub(crate) async fn answer(
         Err(Failure::Rpc(status)) => {
             Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)
         }
-        Err(Failure::Output(error)) => Err(Error::new(
-            "write the answer",
-            error.to_string(),
-            "check where standard output goes: is the disk full?",
-        )),
+        Err(Failure::Output(error)) => Err(unwritten(&error)),
         Err(Failure::Request { because, suggestion }) => Err(Error::new("ask that", because, suggestion)),
     }
+}
+
+/// Shows rows that are known without asking an agent.
+fn show<R: Row>(output: &mut Output, rows: &[R]) -> Result<Exit, Error> {
+    match output.rows(rows).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
+        Ok(()) | Err(_) => Ok(Exit::Answered),
+    }
+}
+
+fn unwritten(error: &io::Error) -> Error {
+    Error::new("write the answer", error.to_string(), "check where standard output goes: is the disk full?")
 }
 
 /// Why a command has no answer.
@@ -135,5 +143,45 @@ fn unless_pipe_closed(result: Result<Exit, Failure>) -> Result<Exit, Failure> {
     match result {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Answered),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::{Column, Object};
+
+    struct Nothing;
+
+    impl Row for Nothing {
+        const COLUMNS: &'static [Column<Self>] = &[];
+
+        fn fields(&self, _: &mut Object<'_>) {}
+    }
+
+    struct Broken(io::ErrorKind);
+
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_of_the_rows_is_no_failure_and_a_full_disk_is_one() {
+        let shown = |kind| show(&mut Output::to(Format::Json, Broken(kind)), &[Nothing]);
+        assert_eq!(shown(io::ErrorKind::BrokenPipe), Ok(Exit::Answered));
+        assert!(shown(io::ErrorKind::StorageFull).unwrap_err().suggestion.contains("is the disk full?"));
+    }
+
+    #[test]
+    fn the_needs_of_each_verb_are_those_of_the_contract() {
+        for rpc in [processes::Args::RPC, memory::Args::RPC, connect::Args::RPC] {
+            assert!(needs_of(rpc).is_some(), "{rpc}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::show;
 use crate::attach::facts::{Status, Summary};
 use crate::attach::spec::{Kind, Wish, label};
 use crate::attach::{Attacher, Survey, unix_now};
@@ -72,8 +73,7 @@ pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Resu
         attacher.notes.note("no session; `dbgctl attach CONTAINER` opens one");
         return Ok(Exit::Answered);
     }
-    show(&mut output, &rows)?;
-    Ok(Exit::Answered)
+    show(&mut output, &rows)
 }
 
 /// Shows the session that was started just now.
@@ -82,7 +82,7 @@ pub(crate) fn show_started(
     wish: &Wish,
     survey: &Survey,
     user: &str,
-) -> Result<(), Error> {
+) -> Result<Exit, Error> {
     let now = unix_now();
     let started = Session {
         id: wish.session.clone(),
@@ -98,13 +98,6 @@ pub(crate) fn show_started(
         sidecar: String::new(),
     };
     show(output, &[started])
-}
-
-fn show(output: &mut Output, rows: &[Session]) -> Result<(), Error> {
-    let shown = output.rows(rows).and_then(|()| output.flush());
-    shown.map_err(|error| {
-        Error::new("write the answer", error.to_string(), "check where standard output goes")
-    })
 }
 
 fn row(sidecar: &Summary, now_unix: u64) -> Session {

@@ -262,13 +262,6 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn the_needs_are_those_of_the_contract() {
-    for rpc in [Args::RPC, crate::commands::memory::Args::RPC, crate::commands::connect::Args::RPC] {
-        assert!(dbgctl_proto::needs_of(rpc).is_some(), "{rpc}");
-    }
-}
-
-#[test]
 fn options_are_checked_and_the_help_has_examples() {
     assert!(args(&["--tree", "--sort", "-cpu", "--filter", "cpu>5", "--filter", "user=www"]).is_ok());
     assert_eq!(args(&["--watch"]).unwrap().watch, Some(Duration::from_secs(1)));
