@@ -166,12 +166,8 @@ pub(crate) struct Line {
 /// What can be typed at the prompt.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Word {
-    /// List the processes
-    Ps(processes::Args),
-    /// Break down the memory
-    Mem(memory::Args),
-    /// Open a TCP connection from where the container is (sends traffic)
-    Connect(connect::Args),
+    #[command(flatten)]
+    Question(Verb),
     /// Say what this session is and what it may do
     Session,
     /// Look into the container's new run, after it was restarted
@@ -179,18 +175,6 @@ pub(crate) enum Word {
     /// End the session
     #[command(visible_aliases = ["exit", "quit"])]
     Detach,
-}
-
-impl Word {
-    /// The question, if it is one.
-    pub(crate) fn question(self) -> Result<Verb, Self> {
-        match self {
-            Self::Ps(args) => Ok(Verb::Ps(args)),
-            Self::Mem(args) => Ok(Verb::Mem(args)),
-            Self::Connect(args) => Ok(Verb::Connect(args)),
-            other => Err(other),
-        }
-    }
 }
 
 fn level(text: &str) -> Result<Level, String> {

@@ -143,26 +143,23 @@ async fn turn<'a>(
     container: &str,
     (word, format): (Word, Format),
 ) -> Result<Option<Exit>, Error> {
-    let word = match word.question() {
-        Ok(verb) => {
-            let Standing::Open(session) = standing else {
-                return Err(Error::new("answer that", "the session is over", "reattach, or exit"));
-            };
+    match (word, &mut *standing) {
+        (Word::Question(verb), Standing::Open(session)) => {
             return ask(attacher, session, &verb, format).await.map(Some);
         }
-        Err(word) => word,
-    };
-    match (word, &*standing) {
-        (Word::Detach, _) => return Ok(None),
+        (Word::Question(_), Standing::Over) => {
+            return Err(Error::new("answer that", "the session is over", "reattach, or exit"));
+        }
+        (Word::Session, Standing::Open(session)) => {
+            session.sidecars.iter().for_each(|sidecar| introduce(sidecar, attacher.notes))
+        }
+        (Word::Session, Standing::Over) => attacher.notes.note("the session is over: reattach, or exit"),
         (Word::Reattach, _) => {
             let survey = attacher.survey(container).await?;
             *standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
             attacher.notes.note("attached again");
         }
-        (_, Standing::Open(session)) => {
-            session.sidecars.iter().for_each(|sidecar| introduce(sidecar, attacher.notes))
-        }
-        (_, Standing::Over) => attacher.notes.note("the session is over: reattach, or exit"),
+        (Word::Detach, _) => return Ok(None),
     }
     Ok(Some(Exit::Answered))
 }
@@ -241,7 +238,7 @@ mod tests {
     #[test]
     fn a_line_is_a_question_without_the_container() {
         let (word, format) = parse("ps --tree -o json").unwrap().unwrap();
-        assert!(matches!(word.question(), Ok(Verb::Ps(_))));
+        assert!(matches!(word, Word::Question(Verb::Ps(_))));
         assert_eq!(format, Some(Format::Json));
     }
 

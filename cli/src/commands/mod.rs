@@ -28,29 +28,30 @@ use crate::render::{Format, Output, Row, Talk};
 
 /// Carries out a command.
 pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -> Result<Exit, Error> {
-    match command {
-        Command::Ps(About { container, question }) => {
-            question_about(attacher, &container, Verb::Ps(question), format).await
-        }
-        Command::Mem(About { container, question }) => {
-            question_about(attacher, &container, Verb::Mem(question), format).await
-        }
-        Command::Connect(About { container, question }) => {
-            question_about(attacher, &container, Verb::Connect(question), format).await
-        }
-        Command::Attach(args) => attach::run(attacher, args, format).await,
-        Command::Detach(args) => detach::run(attacher, args).await,
-        Command::Sessions(args) => sessions::run(attacher, args, format).await,
-        Command::Gc => gc::run(attacher).await,
-        Command::Image(command) => image::run(attacher, command, format).await,
-    }
+    let (container, verb) = match command {
+        Command::Ps(About { container, question }) => (container, Verb::Ps(question)),
+        Command::Mem(About { container, question }) => (container, Verb::Mem(question)),
+        Command::Connect(About { container, question }) => (container, Verb::Connect(question)),
+        Command::Attach(args) => return attach::run(attacher, args, format).await,
+        Command::Detach(args) => return detach::run(attacher, args).await,
+        Command::Sessions(args) => return sessions::run(attacher, args, format).await,
+        Command::Gc => return gc::run(attacher).await,
+        Command::Image(command) => return image::run(attacher, command, format).await,
+    };
+    let survey = attacher.survey(&container).await?;
+    // A sidecar of its own, unless a session can answer.
+    let sidecar = attacher.for_question(&survey, verb.needs()).await?;
+    answer(attacher, &survey, &sidecar, &verb, &mut Output::stdout(format)).await
 }
 
 /// A question that can be asked of any container, alone or in a session.
-#[derive(Debug)]
+#[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
+    /// List the processes
     Ps(processes::Args),
+    /// Break down the memory
     Mem(memory::Args),
+    /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect::Args),
 }
 
@@ -74,18 +75,6 @@ impl Verb {
             Self::Connect(args) => args.run(agent, output, &mut talk).await,
         }
     }
-}
-
-/// One question, with a sidecar of its own unless a session can answer it.
-async fn question_about(
-    attacher: &Attacher,
-    container: &str,
-    verb: Verb,
-    format: Format,
-) -> Result<Exit, Error> {
-    let survey = attacher.survey(container).await?;
-    let sidecar = attacher.for_question(&survey, verb.needs()).await?;
-    answer(attacher, &survey, &sidecar, &verb, &mut Output::stdout(format)).await
 }
 
 /// Asks and shows. What went wrong is explained with what the engine knows.
