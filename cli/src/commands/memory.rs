@@ -10,8 +10,7 @@ use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
 use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
 
 use super::agent::Agent;
-use super::budget::Budget;
-use super::{Failure, unless_pipe_closed};
+use super::{Failure, stream, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::{Bytes, Percent};
 use crate::render::{Column, Object, Output, Row, Talk, closing};
@@ -99,18 +98,9 @@ impl Args {
 /// Reads the whole stream, as far as there is room for it.
 async fn read(agent: &Agent, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
     let mut client = MemoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let mut stream = client.list_memory(agent.request(request)).await?.into_inner();
+    let responses = client.list_memory(agent.request(request)).await?.into_inner();
     let mut breakdown = Breakdown::default();
-    let mut budget = Budget::new();
-    while let Some(response) = stream.message().await? {
-        let bytes = match &response.part {
-            Some(Part::Batch(batch)) => batch.processes.iter().map(footprint).sum(),
-            _ => 0,
-        };
-        if !budget.take(bytes) {
-            breakdown.broken_off = Some("the list was cut here: the agent sent more than there can be");
-            return Ok(breakdown);
-        }
+    let broken_off = stream::read(responses, footprint, |response| {
         match response.part {
             Some(Part::Cgroup(cgroup)) => breakdown.cgroup = Some(cgroup),
             Some(Part::Batch(batch)) => breakdown.processes.extend(batch.processes),
@@ -118,15 +108,16 @@ async fn read(agent: &Agent, request: v1::ListMemoryRequest) -> Result<Breakdown
             // A part that only a newer agent knows.
             None => {}
         }
-    }
-    if breakdown.summary.is_none() {
-        breakdown.broken_off = Some("the list broke off: the agent ended it without a summary");
-    }
+        breakdown.summary.is_some()
+    });
+    breakdown.broken_off = broken_off.await?;
     Ok(breakdown)
 }
 
-fn footprint(process: &ProcessMemory) -> usize {
-    size_of::<ProcessMemory>() + process.command.capacity()
+fn footprint(response: &v1::ListMemoryResponse) -> usize {
+    let Some(Part::Batch(batch)) = &response.part else { return 0 };
+    let of_row = |process: &ProcessMemory| size_of::<ProcessMemory>() + process.command.capacity();
+    batch.processes.iter().map(of_row).sum()
 }
 
 fn show(breakdown: &Breakdown, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {

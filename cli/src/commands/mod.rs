@@ -2,7 +2,6 @@
 
 mod agent;
 pub(crate) mod attach;
-mod budget;
 pub(crate) mod connect;
 pub(crate) mod detach;
 mod gc;
@@ -11,6 +10,7 @@ pub(crate) mod memory;
 pub(crate) mod processes;
 mod prompt;
 pub(crate) mod sessions;
+mod stream;
 
 #[cfg(test)]
 mod testing;

@@ -10,9 +10,8 @@ use dbgctl_proto::v1::{self, Process, ProcessListHeader, Summary};
 use jiff::tz::TimeZone;
 
 use super::row::{ProcessRow, State};
-use crate::commands::Failure;
 use crate::commands::agent::Agent;
-use crate::commands::budget::Budget;
+use crate::commands::{Failure, stream};
 use crate::render::human;
 
 /// What the agent sent.
@@ -28,18 +27,9 @@ pub(super) struct Listing {
 /// Reads the whole stream, as far as there is room for it.
 pub(super) async fn read(agent: &Agent, request: v1::ListProcessesRequest) -> Result<Listing, Failure> {
     let mut client = ProcessServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let mut stream = client.list_processes(agent.request(request)).await?.into_inner();
+    let responses = client.list_processes(agent.request(request)).await?.into_inner();
     let mut listing = Listing::default();
-    let mut budget = Budget::new();
-    while let Some(response) = stream.message().await? {
-        let bytes = match &response.part {
-            Some(Part::Batch(batch)) => batch.processes.iter().map(footprint).sum(),
-            _ => 0,
-        };
-        if !budget.take(bytes) {
-            listing.broken_off = Some("the list was cut here: the agent sent more than there can be");
-            return Ok(listing);
-        }
+    let broken_off = stream::read(responses, footprint, |response| {
         match response.part {
             Some(Part::Header(header)) => listing.header = Some(header),
             Some(Part::Batch(batch)) => listing.processes.extend(batch.processes),
@@ -47,15 +37,18 @@ pub(super) async fn read(agent: &Agent, request: v1::ListProcessesRequest) -> Re
             // A part that only a newer agent knows.
             None => {}
         }
-    }
-    if listing.summary.is_none() {
-        listing.broken_off = Some("the list broke off: the agent ended it without a summary");
-    }
+        listing.summary.is_some()
+    });
+    listing.broken_off = broken_off.await?;
     Ok(listing)
 }
 
-/// Memory that a process takes here, roughly.
-fn footprint(process: &Process) -> usize {
+fn footprint(response: &v1::ListProcessesResponse) -> usize {
+    let Some(Part::Batch(batch)) = &response.part else { return 0 };
+    batch.processes.iter().map(footprint_of_row).sum()
+}
+
+fn footprint_of_row(process: &Process) -> usize {
     let arguments = process.arguments.iter().map(|argument| size_of::<Vec<u8>>() + argument.capacity());
     size_of::<ProcessRow>()
         + process.command.capacity()
