@@ -55,7 +55,7 @@ impl From<ProbeError> for Status {
 }
 
 /// The error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

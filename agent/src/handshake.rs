@@ -10,7 +10,7 @@ use dbgctl_proto::{Effect, MAX_MESSAGE_BYTES, PROTOCOL, v1};
 use nix::sys::utsname::uname;
 use tonic::{Request, Response, Status};
 
-use crate::error::{BadRequest, ProbeError};
+use crate::error::{BadRequest, ProbeError, chain};
 use crate::guard::Grant;
 use crate::lifetime::{LONGEST, Lifetime};
 use crate::seccomp::SeccompError;
@@ -60,7 +60,7 @@ impl Myself {
             seccomp: Some(v1::Seccomp {
                 filters: identity.seccomp_filters,
                 agent_filter: filter.is_ok(),
-                problem: filter.as_ref().err().map(chain).unwrap_or_default(),
+                problem: filter.as_ref().err().map(|error| chain(error)).unwrap_or_default(),
             }),
             apparmor_profile: apparmor_profile(root),
             no_new_privileges: identity.no_new_privileges,
@@ -94,13 +94,6 @@ fn message(effect: Effect) -> v1::Effect {
         Effect::SendsTraffic => v1::Effect::SendsTraffic,
         Effect::Captures => v1::Effect::Captures,
         Effect::Changes => v1::Effect::Changes,
-    }
-}
-
-fn chain(error: &SeccompError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The binary in the sidecar: gives up privileges, confines itself, then serves.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use dbgctl_agent::arguments::{Arguments, Serve};
+use dbgctl_agent::error::chain;
 use dbgctl_agent::guard::{Grant, GuardLayer};
 use dbgctl_agent::handshake::Myself;
 use dbgctl_agent::lifetime::Lifetime;
@@ -52,10 +52,7 @@ fn start(serve: Serve) -> Result<(), Failure> {
         filter.as_ref().map_err(|error| error.to_string())?;
     }
     let identity = privilege::read_back()?;
-    let grant = Grant {
-        capabilities: identity.effective,
-        effects: serve.effects.into_iter().collect::<BTreeSet<_>>(),
-    };
+    let grant = Grant { capabilities: identity.effective, effects: serve.effects.into_iter().collect() };
 
     let sources = Arc::new(Sources::live(serve.target.parse()?)?);
     let runtime =
@@ -93,11 +90,5 @@ fn say(text: &str) {
 
 #[expect(clippy::print_stderr, reason = "the CLI reads it from the attached stream and shows it, escaped")]
 fn report(error: &dyn std::error::Error) {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    eprintln!("agent: {text}");
+    eprintln!("agent: {}", chain(error));
 }
