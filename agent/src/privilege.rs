@@ -46,8 +46,7 @@ pub fn drop_to(hold: CapabilitySet) -> Result<Identity, PrivilegeError> {
         setgroups(&[]).map_err(call("leave supplementary groups"))?;
         setresgid(gid, gid, gid).map_err(call("change the group"))?;
         setresuid(uid, uid, uid).map_err(call("change the user"))?;
-        sys::set_capabilities(hold)
-            .map_err(|source| PrivilegeError::Call { op: "set capabilities", source })?;
+        sys::set_capabilities(hold).map_err(call("set capabilities"))?;
         prctl::set_keepcaps(false).map_err(call("stop keeping capabilities"))?;
         // A change of user sets the flag to whatever /proc/sys/fs/suid_dumpable says.
         hide()?;

@@ -35,7 +35,7 @@ struct Half {
 /// # Errors
 ///
 /// EPERM if `set` holds what is not permitted now.
-pub fn set_capabilities(set: CapabilitySet) -> io::Result<()> {
+pub fn set_capabilities(set: CapabilitySet) -> nix::Result<()> {
     let header = Header { version: VERSION_3, pid: 0 };
     let half = |bits: u64| {
         let bits = u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
@@ -45,7 +45,7 @@ pub fn set_capabilities(set: CapabilitySet) -> io::Result<()> {
     // SAFETY: both pointers are to live values of the layout that version 3 of the call asks for: one
     // header and an array of two halves. The kernel only reads them.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, halves.as_ptr()) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    Errno::result(result).map(drop)
 }
 
 /// `struct open_how`, see openat2(2).
@@ -110,7 +110,7 @@ pub fn fix_open_how() -> io::Result<u64> {
 /// # Errors
 ///
 /// `ENOSYS` before Linux 5.6, and whatever opening can fail with.
-pub fn open_below(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+pub fn open_below(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<OwnedFd> {
     let how = FIXED.get().map_or(&raw const TO_READ, |&address| ptr::with_exposed_provenance(address));
     let length = size_of::<OpenHow>();
     // SAFETY: the path ends in zero, `how` is a live structure of that length, and the kernel only reads them.
