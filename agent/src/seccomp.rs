@@ -180,7 +180,7 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
         ALLOWED.iter().chain(ALLOWED_LEGACY).map(|number| (*number, Vec::new())).collect();
 
     // Opening: for reading only, and nothing is created.
-    let write_or_create = words(ACCESS_MODE | libc::O_CREAT | libc::O_TRUNC);
+    let write_or_create = word(ACCESS_MODE | libc::O_CREAT | libc::O_TRUNC);
     rules.insert(libc::SYS_openat, vec![when(2, Cmp::MaskedEq(write_or_create), 0)?]);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![when(1, Cmp::MaskedEq(write_or_create), 0)?]);
@@ -189,10 +189,9 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
 
     // Memory: nothing that would change the page of `open_how`, which is the lowest, and no new code.
     let above = || Condition::new(0, Len::Qword, Cmp::Gt, open_how);
-    let masked = |argument, mask, value| {
-        Condition::new(argument, Len::Dword, Cmp::MaskedEq(words(mask)), words(value))
-    };
-    let is = |argument, value| Condition::new(argument, Len::Dword, Cmp::Eq, words(value));
+    let masked =
+        |argument, mask, value| Condition::new(argument, Len::Dword, Cmp::MaskedEq(word(mask)), word(value));
+    let is = |argument, value| Condition::new(argument, Len::Dword, Cmp::Eq, word(value));
     let no_code = || masked(2, libc::PROT_EXEC, 0);
     rules.insert(libc::SYS_munmap, vec![Rule::new(vec![above()?])?]);
     rules.insert(libc::SYS_madvise, vec![Rule::new(vec![above()?])?]);
@@ -205,7 +204,7 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
     // signals for input: all three reach other processes.
     let commands =
         [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
-    rules.insert(libc::SYS_fcntl, any(commands.iter().map(|command| when(1, Cmp::Eq, words(*command))))?);
+    rules.insert(libc::SYS_fcntl, any(commands.iter().map(|command| when(1, Cmp::Eq, word(*command))))?);
 
     // Sockets: the kernel's own and, for an agent that may send traffic, the internet's. No local ones: those of
     // the target could be reached by path or by abstract name. No pairs of datagram sockets for the same reason.
@@ -218,7 +217,7 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
     rules.insert(libc::SYS_socketpair, vec![pair]);
 
     // Threads, never processes.
-    let thread = words(libc::CLONE_THREAD);
+    let thread = word(libc::CLONE_THREAD);
     rules.insert(libc::SYS_clone, vec![when(0, Cmp::MaskedEq(thread), thread)?]);
 
     // Signals to this process only.
@@ -229,7 +228,7 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
     // What the standard library asks of descriptors and limits; nothing that drives a device.
     let requests = [libc::FIONBIO, libc::FIONREAD, libc::TCGETS, libc::TIOCGWINSZ];
     rules.insert(libc::SYS_ioctl, any(requests.iter().map(|number| when(1, Cmp::Eq, request(*number))))?);
-    rules.insert(libc::SYS_prctl, vec![when(0, Cmp::Eq, words(libc::PR_SET_NAME))?]);
+    rules.insert(libc::SYS_prctl, vec![when(0, Cmp::Eq, word(libc::PR_SET_NAME))?]);
     // Reading limits: the new limit (third argument) is a null pointer, and the process is the caller's own.
     let null = Condition::new(2, Len::Qword, Cmp::Eq, 0)?;
     let own = Condition::new(0, Len::Dword, Cmp::Eq, 0)?;
@@ -258,7 +257,7 @@ fn request(number: libc::Ioctl) -> u64 {
 }
 
 /// A C constant as the 64-bit word that a filter compares.
-fn words(constant: libc::c_int) -> u64 {
+fn word(constant: libc::c_int) -> u64 {
     u64::from(constant.unsigned_abs())
 }
 
