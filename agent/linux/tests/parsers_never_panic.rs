@@ -2,7 +2,7 @@
 
 use dbgctl_linux::cgroupfs::memory;
 use dbgctl_linux::etc::passwd;
-use dbgctl_linux::procfs::{cgroup, cmdline, smaps_rollup, stat, status, wchan};
+use dbgctl_linux::procfs::{cgroup, cmdline, identity, smaps_rollup, stat, status, wchan};
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
 use proptest::prelude::*;
@@ -11,7 +11,8 @@ const SAMPLES: &[&[u8]] = &[
     b"41 (nginx: w) (x) S 7 41 41 0 -1 4194560 1 2 3 4 50 60 0 0 20 -5 3 0 2400 8192 17 18446744073709551615 0\n",
     b"nginx: worker process\0\0\0-g\0daemon off;\0",
     b"12:memory:/docker/aa\n4:cpu,cpuacct:/docker/aa\n1:name=systemd:/docker/aa\n0::/../docker-bb.scope\n",
-    b"Name:\tcat\nState:\tR (running)\nUid:\t0\t65533\t0\t0\nVmSwap:\t      12 kB\nThreads:\t1\n",
+    b"Name:\tcat\nState:\tR (running)\nUid:\t0\t65533\t0\t0\nVmSwap:\t      12 kB\nThreads:\t1\n\
+      CapEff:\t0000000000080000\nSeccomp_filters:\t2\n",
     b"561a-7ffe ---p 00000000 00:00 0    [rollup]\nRss:  1668 kB\nPss:   323 kB\nPss_Anon:  112 kB\nPss_File: 211 kB\n\
       Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
     b"do_epoll_wait",
@@ -89,6 +90,7 @@ proptest! {
         let _ = cmdline::parse(&text).arguments().count();
         let _ = cgroup::parse(&text);
         let _ = status::parse(&text);
+        let _ = identity::parse(&text);
         let _ = smaps_rollup::parse(&text);
         let _ = scene::parse(&text);
         let _ = wchan::parse(&text);

@@ -38,11 +38,12 @@ pub struct Identity {
 pub fn read(root: &Root) -> Result<Identity, ReadError> {
     let mut buffer = Buffer::default();
     let content = root.read(&ProcName::own("status"), BOUND_BYTES, &mut buffer)?;
-    Ok(parse(&String::from_utf8_lossy(content.bytes)))
+    Ok(parse(content.bytes))
 }
 
 /// Parses the file's text. What is not there keeps its default; what is not a number counts as absent.
-pub fn parse(text: &str) -> Identity {
+pub fn parse(text: &[u8]) -> Identity {
+    let text = String::from_utf8_lossy(text);
     let mut identity = Identity::default();
     for line in text.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn a_dropped_agent_is_recognised() {
         let identity = parse(
-            "Name:\tagent\nUid:\t65533\t65533\t65533\t65533\nGid:\t65533\t65533\t65533\t65533\n\
+            b"Name:\tagent\nUid:\t65533\t65533\t65533\t65533\nGid:\t65533\t65533\t65533\t65533\n\
              Groups:\t \nThreads:\t1\nCapInh:\t0000000000000000\nCapPrm:\t0000000000080000\n\
              CapEff:\t0000000000080000\nCapBnd:\t00000000000800c0\nCapAmb:\t0000000000000000\n\
              NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n",
@@ -94,6 +95,6 @@ mod tests {
 
     #[test]
     fn an_unreadable_capability_set_counts_as_full() {
-        assert_eq!(parse("CapEff:\tzz\n").effective.bits(), u64::MAX);
+        assert_eq!(parse(b"CapEff:\tzz\n").effective.bits(), u64::MAX);
     }
 }
