@@ -3,8 +3,7 @@
 use crate::BadLine;
 use crate::number::unsigned;
 
-/// The keys of `text` with what stands beside them, as numbers that still have to be read. Other lines
-/// are skipped.
+/// The keys of `text` with what stands beside them. Lines without a colon are skipped.
 pub(super) fn keyed_lines(text: &[u8]) -> impl Iterator<Item = (&[u8], Value<'_>)> {
     text.split(|&byte| byte == b'\n').enumerate().filter_map(|(at, line)| {
         let colon = line.iter().position(|&byte| byte == b':')?;
@@ -21,9 +20,9 @@ pub(super) struct Value<'t> {
 
 impl Value<'_> {
     /// The number in bytes.
-    pub(super) fn kib(&self) -> Result<Option<u64>, BadLine> {
+    pub(super) fn kib(&self) -> Result<u64, BadLine> {
         let number = self.bytes.strip_suffix(b" kB").map(<[u8]>::trim_ascii);
         let bytes = number.and_then(unsigned).and_then(|kib| kib.checked_mul(1024));
-        bytes.map(Some).ok_or_else(|| BadLine::new(self.at + 1, "a number of kB", self.line))
+        bytes.ok_or_else(|| BadLine::new(self.at + 1, "a number of kB", self.line))
     }
 }

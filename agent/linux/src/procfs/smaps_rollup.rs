@@ -61,7 +61,7 @@ pub fn parse(text: &[u8]) -> Result<SmapsRollup, BadLine> {
             b"SwapPss" => &mut swap_pss,
             _ => continue,
         };
-        *figure = value.kib()?;
+        *figure = Some(value.kib()?);
     }
     let required = |figure: Option<u64>, key| figure.ok_or_else(|| BadLine::new(1, key, text));
     let private_clean = required(private_clean, "Private_Clean")?;

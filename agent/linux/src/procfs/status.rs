@@ -41,7 +41,7 @@ pub fn parse(text: &[u8]) -> Result<Status, BadLine> {
     let swap = keyed_lines(text).find(|(key, _)| key == b"VmSwap");
     Ok(Status {
         effective_uid: effective.ok_or_else(|| BadLine::new(1, "Uid", text))?,
-        swap_bytes: swap.map_or(Ok(None), |(_, value)| value.kib())?,
+        swap_bytes: swap.map(|(_, value)| value.kib()).transpose()?,
     })
 }
 
