@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use crate::transport::SOCKET;
+use crate::transport;
 
 /// Connects to the agent.
 ///
@@ -15,7 +15,7 @@ use crate::transport::SOCKET;
 ///
 /// If there is no agent to join, or this process is not of the agent's own user.
 pub fn join() -> io::Result<UnixStream> {
-    UnixStream::connect(SOCKET)
+    UnixStream::connect(transport::socket())
 }
 
 /// Copies both ways until either side ends.

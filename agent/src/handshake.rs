@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dbgctl_linux::procfs::identity::Identity;
 use dbgctl_linux::{Buffer, ProcName, ReadError, Root};
+use dbgctl_proto::bounds::LONGEST_STAY;
 use dbgctl_proto::v1::agent_service_server::{AgentService, AgentServiceServer};
 use dbgctl_proto::{Effect, MAX_MESSAGE_BYTES, PROTOCOL, v1};
 use nix::sys::utsname::uname;
@@ -12,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use crate::error::{BadRequest, ProbeError, chain};
 use crate::guard::Grant;
-use crate::lifetime::{LONGEST, Lifetime};
+use crate::lifetime::Lifetime;
 use crate::seccomp::SeccompError;
 
 /// A profile's name is a path or a word with its mode.
@@ -131,10 +132,11 @@ impl AgentService for Service {
 fn stay(given: Option<&prost_types::Duration>, field: &'static str) -> Result<Option<Duration>, ProbeError> {
     let Some(given) = given else { return Ok(None) };
     match Duration::try_from(*given) {
-        Ok(time) if !time.is_zero() && time <= LONGEST => Ok(Some(time)),
-        _ => {
-            Err(BadRequest::new(field, format!("is not between 0 and {} hours", LONGEST.as_secs() / 3600))
-                .into())
-        }
+        Ok(time) if !time.is_zero() && time <= LONGEST_STAY => Ok(Some(time)),
+        _ => Err(BadRequest::new(
+            field,
+            format!("is not between 0 and {} hours", LONGEST_STAY.as_secs() / 3600),
+        )
+        .into()),
     }
 }

@@ -6,9 +6,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// The longest time that `Keep` may ask for.
-pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// How long the agent stays. Shared by everything that serves requests.
 #[derive(Debug)]
 pub struct Lifetime {

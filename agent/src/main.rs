@@ -45,7 +45,7 @@ fn run() -> Result<(), Failure> {
 /// user and before the filter, which allows no local socket; the filter comes before there is a request.
 fn start(serve: Serve) -> Result<(), Failure> {
     let before_filter = privilege::drop_to(serve.hold)?;
-    let listener = if serve.socket { Some(transport::bind(transport::SOCKET.as_ref())?) } else { None };
+    let listener = if serve.socket { Some(transport::bind(&transport::socket())?) } else { None };
     let filter = seccomp::install(&serve.effects);
     if !before_filter.effective.is_empty() {
         // With capabilities in hand it is the filter that makes the agent harmless.

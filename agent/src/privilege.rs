@@ -9,11 +9,9 @@ use std::io;
 use dbgctl_linux::capability::CapabilitySet;
 use dbgctl_linux::procfs::identity::{self, Identity};
 use dbgctl_linux::{Root, sys};
+use dbgctl_proto::AGENT_ID;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
-
-/// User and group of the agent. No image that we know of uses this number; the CLI warns about one that does.
-pub const AGENT_ID: u32 = 65533;
 
 /// Why privileges could not be given up. The agent ends then.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use dbgctl_proto::bounds::{LONGEST_LIST, MOST_ROWS};
 use dbgctl_proto::v1::{End, Summary};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
@@ -20,11 +21,6 @@ const BATCH_ROWS: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;
 /// Messages that wait for the client. One more place is kept for the summary.
 const WAITING_MESSAGES: usize = 4;
-
-/// The agent's own bound on rows, the largest `pid_max` of the kernel.
-const MOST_ROWS: u64 = 4 << 20;
-/// The agent's own bound on time.
-const MOST_TIME: Duration = Duration::from_secs(600);
 
 /// The stream of one answer.
 pub type Bounded<M> = ReceiverStream<Result<M, Status>>;
@@ -59,7 +55,7 @@ impl Limits {
     pub fn of(metadata: &MetadataMap, rows: u32) -> Self {
         let rows = if rows == 0 { MOST_ROWS } else { MOST_ROWS.min(u64::from(rows)) };
         let asked = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
-        let time = asked.map_or(MOST_TIME, |asked| MOST_TIME.min(asked / 10 * 9));
+        let time = asked.map_or(LONGEST_LIST, |asked| LONGEST_LIST.min(asked / 10 * 9));
         Self { rows, deadline: Instant::now() + time }
     }
 }

@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use dbgctl_proto::SOCKET_DIRECTORY;
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt as _};
 use nix::sys::stat::{Mode, umask};
@@ -19,11 +20,10 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tonic::transport::server::Connected;
 
-/// Directory of the private socket: a tmpfs that only the agent's user may enter.
-pub const SOCKET_DIRECTORY: &str = "/run/dbgctl";
-
-/// The private socket.
-pub const SOCKET: &str = "/run/dbgctl/agent.sock";
+/// Where the private socket is.
+pub fn socket() -> PathBuf {
+    Path::new(SOCKET_DIRECTORY).join("agent.sock")
+}
 
 /// One client's byte stream.
 #[derive(Debug)]

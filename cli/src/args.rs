@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use dbgctl_proto::bounds::LONGEST_LIST;
 
 use crate::attach::Options;
 use crate::attach::image::{Choice, Pull};
@@ -185,7 +186,7 @@ fn level(text: &str) -> Result<Level, String> {
 /// The time limit of an answer: what the agent itself would not exceed.
 fn time_limit(text: &str) -> Result<Duration, String> {
     let limit = duration(text)?;
-    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    let allowed = Duration::from_millis(100)..=LONGEST_LIST;
     if allowed.contains(&limit) { Ok(limit) } else { Err("a time limit is between 100ms and 10m".to_owned()) }
 }
 

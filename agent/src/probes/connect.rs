@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, LONGEST_HOST_BYTES, MOST_CONNECT_ATTEMPTS};
 use dbgctl_proto::v1::connect_service_server::{ConnectService, ConnectServiceServer};
 use dbgctl_proto::{MAX_MESSAGE_BYTES, v1};
 use nix::errno::Errno;
@@ -15,11 +16,6 @@ use tonic::{Request, Response, Status};
 use crate::error::{BadRequest, ProbeError};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// The longest name that the DNS can hold, as text.
-const LONGEST_HOST_BYTES: usize = 253;
-/// Addresses tried. A name with more is left unfinished, and the answer says so.
-const MOST_ATTEMPTS: usize = 16;
 
 /// The service.
 pub(crate) fn service() -> ConnectServiceServer<impl ConnectService> {
@@ -62,7 +58,7 @@ impl TryFrom<v1::ConnectRequest> for Plan {
             None => DEFAULT_TIMEOUT,
             Some(given) => Duration::try_from(given)
                 .ok()
-                .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_TIMEOUT)
+                .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_CONNECT_TIMEOUT)
                 .ok_or_else(|| BadRequest::new("timeout", "is not between 0 and 60 seconds"))?,
         };
         Ok(Self { host: request.host, port, timeout })
@@ -86,9 +82,10 @@ async fn collect(plan: &Plan) -> v1::ConnectResponse {
             }
         }
     };
-    let left_out = addresses.len().saturating_sub(MOST_ATTEMPTS);
+    // A name with more is left unfinished, and the answer says so.
+    let left_out = addresses.len().saturating_sub(MOST_CONNECT_ATTEMPTS);
     response.addresses_left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
-    for address in addresses.into_iter().take(MOST_ATTEMPTS) {
+    for address in addresses.into_iter().take(MOST_CONNECT_ATTEMPTS) {
         response.attempts.push(attempt(SocketAddr::new(address, plan.port.get()), plan.timeout).await);
     }
     response

@@ -20,7 +20,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dbgctl_proto::{Effect, Needs, v1};
+use dbgctl_proto::{AGENT_ID, Effect, Needs, v1};
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 
@@ -29,7 +29,7 @@ use self::facts::{Container, Image, Summary};
 use self::image::Choice;
 use self::level::Level;
 use self::owner::Owner;
-use self::spec::{AGENT_ID, AGENT_PATH, AGENT_USER, Kind, Spec, Wish, is_sidecar, label};
+use self::spec::{AGENT_PATH, Kind, Spec, Wish, agent_user, is_sidecar, label};
 use crate::channel::{self, HandshakeError};
 use crate::error::Error;
 use crate::render::Notes;
@@ -242,7 +242,7 @@ impl Attacher {
     /// Joins the agent of a session through an exec in its sidecar.
     pub(crate) async fn join(&self, session: &Summary) -> Result<Sidecar, Error> {
         let what = || format!("join the session in `{}`", session.name);
-        let joined = self.engine.exec(&session.id, AGENT_USER, &[AGENT_PATH, "bridge"]).await;
+        let joined = self.engine.exec(&session.id, &agent_user(), &[AGENT_PATH, "bridge"]).await;
         let (stream, log) = joined.map_err(|error| Error::engine(what(), &error))?;
         let level = level_of(session).unwrap_or(Level::Zero);
         let suggestion = format!("`dbgctl detach {}` ends it; the next question starts anew", session.name);

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dbgctl_proto::Effect;
+use dbgctl_proto::{AGENT_ID, Effect, SOCKET_DIRECTORY};
 
 use super::facts::Container;
 use super::level::Level;
 use super::owner::Owner;
 
-/// User id of the agent.
-pub(crate) const AGENT_ID: u32 = 65533;
-
 /// User and group of the agent, as the engine takes it.
-pub(crate) const AGENT_USER: &str = "65533:65533";
+pub(crate) fn agent_user() -> String {
+    format!("{AGENT_ID}:{AGENT_ID}")
+}
 
 /// The agent in its image.
 pub(crate) const AGENT_PATH: &str = "/agent";
@@ -21,9 +20,11 @@ pub(crate) const AGENT_PATH: &str = "/agent";
 /// The engine's default list of system calls minus what no sidecar ever needs. The agent narrows it further.
 const SECCOMP_PROFILE: &str = include_str!("../../../images/agent/seccomp.json");
 
-/// Directory of the agent's private socket, and what makes it private.
-const SOCKET_TMPFS: (&str, &str) =
-    ("/run/dbgctl", "mode=0700,uid=65533,gid=65533,size=64k,nosuid,nodev,noexec");
+/// The directory of the agent's private socket, and what makes it private.
+fn socket_tmpfs() -> (String, String) {
+    let private = format!("mode=0700,uid={AGENT_ID},gid={AGENT_ID},size=64k,nosuid,nodev,noexec");
+    (SOCKET_DIRECTORY.to_owned(), private)
+}
 
 /// What every sidecar of dbgctl carries.
 pub(crate) mod label {
@@ -156,16 +157,15 @@ impl Spec {
             entrypoint: AGENT_PATH.to_owned(),
             arguments: arguments(target, wish),
             user: match wish.level {
-                Level::Zero => AGENT_USER.to_owned(),
-                // Added capabilities reach a root process only. The agent drops itself to AGENT_USER.
+                Level::Zero => agent_user(),
+                // Added capabilities reach a root process only. The agent drops itself to its own user.
                 Level::One => "0:0".to_owned(),
             },
             target_id: target.id.clone(),
             userns_mode: target.userns_mode.clone(),
             capabilities: wish.level.granted().iter().map(|&name| name.to_owned()).collect(),
             seccomp: SECCOMP_PROFILE.to_owned(),
-            tmpfs: (wish.kind == Kind::Session)
-                .then(|| (SOCKET_TMPFS.0.to_owned(), SOCKET_TMPFS.1.to_owned())),
+            tmpfs: (wish.kind == Kind::Session).then(socket_tmpfs),
             labels: labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             limits: Limits::default(),
         }

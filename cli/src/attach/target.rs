@@ -1,8 +1,9 @@
 //! Finding the container that the user means, and deciding whether it can be looked into.
 
+use dbgctl_proto::AGENT_ID;
+
 use super::docker::{Engine, EngineError};
 use super::facts::{Container, Status, Summary};
-use super::spec::AGENT_USER;
 use crate::error::Error;
 
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
@@ -170,9 +171,8 @@ pub(crate) fn warnings(target: &Container) -> Vec<String> {
     if target.privileged || target.added_capabilities.iter().any(has_ptrace) {
         warnings.push("the target holds CAP_SYS_PTRACE: it can read and steer the agent".to_owned());
     }
-    let (agent_uid, _) = AGENT_USER.split_once(':').unwrap_or((AGENT_USER, ""));
-    if target.user.split(':').next() == Some(agent_uid) {
-        warnings.push(format!("the target runs as the agent's own user {agent_uid}: it can stop the agent"));
+    if target.user.split(':').next() == Some(&AGENT_ID.to_string()) {
+        warnings.push(format!("the target runs as the agent's own user {AGENT_ID}: it can stop the agent"));
     }
     if target.state.status == Status::Paused {
         warnings

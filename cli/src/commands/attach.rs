@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser as _;
+use dbgctl_proto::bounds::LONGEST_STAY;
 
 use super::prompt::{Input, Prompt};
 use super::{Verb, answer};
@@ -51,9 +52,8 @@ pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Resu
 /// Starts a session that outlives this process.
 async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit, Error> {
     let what = || format!("leave a session in `{}`", args.container);
-    let longest = Duration::from_secs(24 * 60 * 60);
     for (name, time) in [("--ttl", args.ttl), ("--idle", args.idle)] {
-        if time.is_zero() || time > longest {
+        if time.is_zero() || time > LONGEST_STAY {
             return Err(Error::new(what(), format!("{name} is not between 0 and 24h"), format!("{name} 1h")));
         }
     }

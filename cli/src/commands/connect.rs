@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, MOST_CONNECT_ATTEMPTS};
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
 
@@ -32,9 +33,6 @@ Results: connected; refused (the host is there, no one listens on the port); res
 made, often by a proxy or firewall); timed out (no answer, often a firewall that drops); unreachable \
 (no route, or a router said so); failed (anything else).";
 
-/// The contract's bound on addresses tried.
-const MOST_ATTEMPTS: usize = 16;
-
 /// Open a TCP connection from the target's network
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -50,7 +48,7 @@ pub(crate) struct Args {
 
 fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(timeout) if !timeout.is_zero() && timeout <= Duration::from_secs(60) => Ok(timeout),
+        Ok(timeout) if !timeout.is_zero() && timeout <= LONGEST_CONNECT_TIMEOUT => Ok(timeout),
         Ok(_) => Err("expected more than 0 and at most 60s".to_owned()),
         Err(_) => Err("expected a time such as 500ms or 5s".to_owned()),
     }
@@ -174,9 +172,10 @@ impl Args {
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
         // No agent of ours sends more; one that does is not to be trusted with the screen.
-        let beyond = u32::try_from(response.attempts.len().saturating_sub(MOST_ATTEMPTS)).unwrap_or(u32::MAX);
+        let beyond =
+            u32::try_from(response.attempts.len().saturating_sub(MOST_CONNECT_ATTEMPTS)).unwrap_or(u32::MAX);
         response.addresses_left_out = response.addresses_left_out.saturating_add(beyond);
-        let attempts = std::mem::take(&mut response.attempts).into_iter().take(MOST_ATTEMPTS);
+        let attempts = std::mem::take(&mut response.attempts).into_iter().take(MOST_CONNECT_ATTEMPTS);
         let rows: Vec<_> = attempts.map(|attempt| AttemptRow::new(attempt, self.peer.port.get())).collect();
 
         if output.is_table() {

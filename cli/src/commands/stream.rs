@@ -1,5 +1,6 @@
 //! Reading a stream of the agent's to its end, and no further than there is room for it.
 
+use dbgctl_proto::bounds::MOST_ROWS;
 use tonic::Streaming;
 
 use super::Failure;
@@ -27,14 +28,14 @@ pub(super) async fn read<M>(
 /// What a list may still cost. An agent that has been taken over must not exhaust this side.
 #[derive(Debug)]
 struct Budget {
-    frames: usize,
+    frames: u64,
     bytes: usize,
 }
 
 impl Budget {
-    /// Room for the kernel's largest number of processes.
+    /// Room for the longest list, even one with a row in each message.
     fn new() -> Self {
-        Self { frames: 4_194_304, bytes: 1 << 30 }
+        Self { frames: MOST_ROWS, bytes: 1 << 30 }
     }
 
     /// Takes one frame of that size in memory. Returns false if there is no room for it.

@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::ExitCode;
 
-use dbgctl_agent::privilege::AGENT_ID;
+use dbgctl_proto::AGENT_ID;
 
 use crate::Result;
 use crate::process::sleep_forever;

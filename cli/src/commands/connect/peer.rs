@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use dbgctl_proto::bounds::LONGEST_HOST_BYTES;
+
 /// Whom to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
@@ -35,8 +37,11 @@ impl FromStr for Peer {
         if host.is_empty() {
             return Err(format!("there is no host before `:{port}`"));
         }
-        if host.len() > 253 {
-            return Err(format!("a name has at most 253 bytes, this one has {}", host.len()));
+        if host.len() > LONGEST_HOST_BYTES {
+            return Err(format!(
+                "a name has at most {LONGEST_HOST_BYTES} bytes, this one has {}",
+                host.len()
+            ));
         }
         if let Some(odd) =
             host.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@'))

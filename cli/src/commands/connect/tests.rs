@@ -97,7 +97,7 @@ async fn an_outcome_of_a_newer_agent_and_a_flood_of_rows_do_no_harm() {
     let strange = ConnectAttempt { outcome: 99, address: "1.2.3.4".into(), ..ConnectAttempt::default() };
     let response = ConnectResponse { attempts: vec![strange; 100], ..ConnectResponse::default() };
     let (stdout, stderr, exit) = shown(Format::Table, response).await;
-    assert_eq!(stdout.lines().count(), 1 + MOST_ATTEMPTS);
+    assert_eq!(stdout.lines().count(), 1 + MOST_CONNECT_ATTEMPTS);
     assert!(stdout.contains("unknown(99)"), "{stdout}");
     assert!(stderr.contains("84 more addresses were not tried"), "{stderr}");
     assert_eq!(exit, Exit::No);

@@ -1,0 +1,21 @@
+//! The bounds that the comments of the contract name. The agent enforces them; the CLI asks for no more.
+
+use std::time::Duration;
+
+/// `ConnectRequest.host`: the longest name that the DNS can hold, as text.
+pub const LONGEST_HOST_BYTES: usize = 253;
+
+/// `ConnectRequest.timeout`.
+pub const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `ConnectResponse.attempts`.
+pub const MOST_CONNECT_ATTEMPTS: usize = 16;
+
+/// `KeepRequest.time_to_live` and `KeepRequest.idle`.
+pub const LONGEST_STAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Rows of a list, the largest `pid_max` of the kernel.
+pub const MOST_ROWS: u64 = 4 << 20;
+
+/// How long a list may take.
+pub const LONGEST_LIST: Duration = Duration::from_secs(600);
