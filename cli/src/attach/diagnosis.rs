@@ -25,30 +25,38 @@ pub(crate) async fn explain(
     sidecar: &Sidecar,
     status: &RpcStatus,
 ) -> Error {
-    let what = || format!("get an answer about `{}`", survey.target.name);
-    match status.code() {
-        Code::FailedPrecondition => Error::new(what(), status.message(), "ask at a higher --level"),
-        Code::InvalidArgument => Error::new(
-            what(),
-            format!("the agent refused the request: {}", status.message()),
-            "see --help for what is allowed",
-        ),
-        Code::DeadlineExceeded => Error::new(
-            what(),
-            status.message(),
+    match refused(&survey.target.name, &sidecar.handshake.version, status) {
+        Some(error) => error,
+        None => gone(engine, survey, sidecar, status).await,
+    }
+}
+
+/// What an agent that is still there has said. `None` if the connection broke.
+fn refused(target: &str, version: &str, status: &RpcStatus) -> Option<Error> {
+    let said = status.message().to_owned();
+    let (because, suggestion) = match status.code() {
+        Code::FailedPrecondition => (said, "ask at a higher --level"),
+        Code::PermissionDenied => {
+            (said, "ask at a higher --level, or look for what else forbids it: AppArmor, SELinux or Yama")
+        }
+        Code::InvalidArgument => {
+            (format!("the agent refused the request: {said}"), "see --help for what is allowed")
+        }
+        Code::DeadlineExceeded => (
+            said,
             "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
         ),
-        Code::NotFound => Error::new(what(), status.message(), "it may have ended meanwhile: ask again"),
-        Code::Unimplemented => Error::new(
-            what(),
-            format!("the agent (dbgctl {}) does not know this question", sidecar.handshake.version),
+        Code::NotFound => (said, "it may have ended meanwhile: ask again"),
+        Code::Unimplemented => (
+            format!("the agent (dbgctl {version}) does not know this question"),
             "end its session with `dbgctl detach`, and ask with the image of this version",
         ),
         Code::ResourceExhausted | Code::OutOfRange | Code::Internal if !is_transport(status) => {
-            Error::new(what(), status.message(), "ask again; if it stays, please report it")
+            (said, "ask again; if it stays, please report it")
         }
-        _ => gone(engine, survey, sidecar, status).await,
-    }
+        _ => return None,
+    };
+    Some(Error::new(format!("get an answer about `{target}`"), because, suggestion))
 }
 
 /// Whether the status was made by the connection and not by the agent.
@@ -181,6 +189,15 @@ mod tests {
             Some(Ending::ForGood(error)) => error.because,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn an_agent_that_answers_is_not_said_to_be_gone() {
+        let denied =
+            RpcStatus::permission_denied("cannot open /proc/1/root: Permission denied (os error 13)");
+        let error = refused("web", "0.1.0", &denied).unwrap();
+        assert_eq!(error.because, denied.message());
+        assert_eq!(refused("web", "0.1.0", &RpcStatus::unavailable("broken pipe")), None);
     }
 
     #[test]
