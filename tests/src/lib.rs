@@ -7,7 +7,6 @@ pub mod chance;
 pub mod figures;
 pub mod host;
 pub mod images;
-pub mod mortal_engine;
 pub mod private_engine;
 pub mod proxy;
 pub mod running;

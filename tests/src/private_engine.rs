@@ -3,32 +3,36 @@
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Ran, eventually, load_into, run};
+use crate::figures::say;
+use crate::{Ran, docker, eventually, load_into};
 
-/// Its disk is a tmpfs that no one else sees, and all that it mounts vanishes with it. It lives in a network
-/// namespace of its own: an engine that is to have no bridge deletes `docker0`, and that may be another engine's.
-const START: &str = r#"
+/// Where containerd and dockerd live: all that they mount vanishes with them, and an engine that is to have no
+/// bridge deletes `docker0`, which may be another engine's.
+const UNSHARE: [&str; 4] = ["--net", "--mount", "--propagation", "private"];
+
+/// The disk is a tmpfs that no one else sees. containerd's sockets have a fixed place: it gets one of its own.
+const CONTAINERD: &str = r#"
 [ "$(readlink /proc/self/ns/net)" != "$OTHERS_NETWORK" ]
 mount -t tmpfs -o "size=$DISK" none "$PLACE/data"
-# With an empty one of its own, the engine starts its own containerd.
 mkdir -p /run/containerd && mount -t tmpfs none /run/containerd
 for file in subuid subgid; do
     if [ -e "$PLACE/$file" ]; then mount --bind "$PLACE/$file" "/etc/$file"; fi
 done
-exec dockerd --config-file "$PLACE/daemon.json" --data-root "$PLACE/data" --exec-root "$PLACE/exec" \
-    --pidfile "$PLACE/pid" --host "unix://$PLACE/docker.sock" --storage-driver vfs \
-    --bridge none --iptables=false --ip-forward=false "$@"
+exec containerd --root "$PLACE/data/containerd" --state "$PLACE/containerd-state" --address "$PLACE/containerd.sock"
 "#;
 
-/// An engine without networks. Stopped, with all it has, when it goes out of scope.
+/// An engine without networks, whose containers outlive its sudden death. Stopped, with all it has, when it goes out
+/// of scope.
 pub struct PrivateEngine {
-    engine: Child,
+    containerd: Child,
+    dockerd: Child,
+    options: &'static [&'static str],
     place: TempDir,
 }
 
@@ -47,36 +51,35 @@ impl PrivateEngine {
         })
     }
 
-    fn begin(disk: &str, options: &[&str], prepare: impl FnOnce(PathBuf)) -> Option<Self> {
-        let place = TempDir::new().unwrap();
+    fn begin(disk: &str, options: &'static [&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        // Socket paths are limited to 107 bytes.
+        let place = tempfile::Builder::new().prefix("dbgctl-engine-").tempdir_in("/tmp").unwrap();
         // A remapped root is not the owner, and must get through.
         fs::set_permissions(place.path(), Permissions::from_mode(0o711)).unwrap();
         fs::create_dir(place.path().join("data")).unwrap();
+        // Without a file of its own it would obey the one of the machine's engine.
         fs::write(place.path().join("daemon.json"), "{}").unwrap();
-        prepare(place.path().to_owned());
-        let log =
-            || Stdio::from(File::options().create(true).append(true).open(place.path().join("log")).unwrap());
-        let mut command = Command::new("unshare");
-        command
-            .args(["--net", "--mount", "--propagation", "private", "sh", "-e", "-c", START, "sh"])
-            .args(options);
-        command.env("PLACE", place.path()).env("DISK", disk);
-        command.env("OTHERS_NETWORK", fs::read_link("/proc/self/ns/net").unwrap()).env_remove("DOCKER_HOST");
-        let started = command.stdin(Stdio::null()).stdout(log()).stderr(log()).spawn();
-        let mut engine = match started {
-            Ok(engine) => engine,
+        prepare(place.path());
+        let mut containerd = Command::new("unshare");
+        containerd.args(UNSHARE).args(["sh", "-e", "-c", CONTAINERD]);
+        containerd.env("PLACE", place.path()).env("DISK", disk);
+        containerd.env("OTHERS_NETWORK", fs::read_link("/proc/self/ns/net").unwrap());
+        let mut containerd = match spawn(containerd, place.path()) {
+            Ok(containerd) => containerd,
             Err(error) => return skipped(&format!("unshare: {error}")),
         };
-        let socket = format!("unix://{}", place.path().join("docker.sock").display());
-        let mut ended = false;
-        let answers = eventually(Duration::from_secs(30), || {
-            ended = engine.try_wait().unwrap().is_some();
-            ended || run(Command::new("docker").args(["-H", &socket, "version"])).code == Some(0)
+        let socket = place.path().join("containerd.sock");
+        let stands = eventually(Duration::from_secs(30), || {
+            socket.exists() || containerd.try_wait().unwrap().is_some()
         });
-        let engine = Self { engine, place };
-        if ended || !answers {
-            let log = fs::read_to_string(engine.place.path().join("log")).unwrap_or_default();
-            return skipped(log.lines().last().unwrap_or("it does not answer"));
+        if !stands || !socket.exists() {
+            end(&mut containerd);
+            return skipped(&last_words(place.path()));
+        }
+        let dockerd = dockerd(&containerd, options, place.path());
+        let mut engine = Self { containerd, dockerd, options, place };
+        if !engine.answers() {
+            return skipped(&last_words(engine.place.path()));
         }
         load_into(Some(&engine.host()));
         Some(engine)
@@ -87,11 +90,15 @@ impl PrivateEngine {
         format!("unix://{}", self.place.path().join("docker.sock").display())
     }
 
+    /// Runs `docker` with it, whatever comes of it.
+    pub fn try_docker(&self, arguments: &[&str]) -> Ran {
+        docker(&[&["-H", &self.host()], arguments].concat())
+    }
+
     /// Runs `docker` with it, which must succeed, and returns what was printed.
     #[track_caller]
     pub fn docker(&self, arguments: &[&str]) -> String {
-        let ran = run(Command::new("docker").args(["-H", &self.host()]).args(arguments));
-        ran.expect(0).stdout().trim().to_owned()
+        self.try_docker(arguments).expect(0).stdout().trim().to_owned()
     }
 
     /// Runs `dbgctl` with it.
@@ -102,13 +109,40 @@ impl PrivateEngine {
     /// Fills its disk until only `left` bytes are free. The returned guard makes room again.
     pub fn fill_disk(&self, left: u64) -> Filler {
         let data = self.place.path().join("data/filler");
-        let path = PathBuf::from(format!("/proc/{}/root{}", self.engine.id(), data.display()));
+        let path = PathBuf::from(format!("/proc/{}/root{}", self.containerd.id(), data.display()));
         let mut file = File::create(&path).unwrap();
         let block = vec![1; 64 << 10];
         while file.write_all(&block).is_ok() {}
         let size = file.metadata().unwrap().len();
         file.set_len(size.saturating_sub(left)).unwrap();
         Filler(path)
+    }
+
+    /// SIGKILL: no goodbye to anyone.
+    pub fn kill(&mut self) {
+        self.dockerd.kill().unwrap();
+        self.dockerd.wait().unwrap();
+    }
+
+    /// Starts it again after [`PrivateEngine::kill`], with all it had.
+    #[track_caller]
+    pub fn revive(&mut self) {
+        assert!(self.start_again(), "{}", last_words(self.place.path()));
+    }
+
+    fn start_again(&mut self) -> bool {
+        let _pid_of_the_dead = fs::remove_file(self.place.path().join("pid"));
+        self.dockerd = dockerd(&self.containerd, self.options, self.place.path());
+        self.answers()
+    }
+
+    fn answers(&mut self) -> bool {
+        let mut ended = false;
+        let answers = eventually(Duration::from_secs(30), || {
+            ended = self.dockerd.try_wait().unwrap().is_some();
+            ended || self.try_docker(&["version"]).code == Some(0)
+        });
+        answers && !ended
     }
 }
 
@@ -121,20 +155,57 @@ impl Drop for Filler {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a test that proves nothing must say so")]
-fn skipped(because: &str) -> Option<PrivateEngine> {
-    eprintln!("NOT TESTED: no private engine can be started here: {because}");
-    None
-}
-
 impl Drop for PrivateEngine {
     fn drop(&mut self) {
-        let _asked = Command::new("kill").arg(self.engine.id().to_string()).status();
-        if !eventually(Duration::from_secs(20), || {
-            self.engine.try_wait().is_ok_and(|status| status.is_some())
-        }) {
-            let _killed = self.engine.kill();
+        // A test may have failed while it was dead. Only alive can it end its containers.
+        if self.dockerd.try_wait().is_ok_and(|ended| ended.is_some()) {
+            self.start_again();
         }
-        let _reaped = self.engine.wait();
+        let all = self.try_docker(&["ps", "-aq"]).stdout();
+        for container in all.lines() {
+            self.try_docker(&["rm", "-f", container]);
+        }
+        let _asked = Command::new("kill").arg(self.dockerd.id().to_string()).status();
+        eventually(Duration::from_secs(20), || self.dockerd.try_wait().is_ok_and(|ended| ended.is_some()));
+        end(&mut self.dockerd);
+        end(&mut self.containerd);
     }
+}
+
+/// Starts the engine beside its containerd.
+fn dockerd(containerd: &Child, options: &[&str], place: &Path) -> Child {
+    let at = |name: &str| place.join(name).to_string_lossy().into_owned();
+    let mut command = Command::new("nsenter");
+    command.args(["--net", "--mount", "--target", &containerd.id().to_string(), "dockerd"]);
+    command.args(["--config-file", &at("daemon.json"), "--pidfile", &at("pid")]);
+    command.args(["--data-root", &at("data"), "--exec-root", &at("exec")]);
+    command.args([
+        "--host",
+        &format!("unix://{}", at("docker.sock")),
+        "--containerd",
+        &at("containerd.sock"),
+    ]);
+    command.args(["--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-forward=false"]);
+    command.args(options);
+    spawn(command, place).unwrap()
+}
+
+fn spawn(mut command: Command, place: &Path) -> std::io::Result<Child> {
+    let log = || Stdio::from(File::options().create(true).append(true).open(place.join("log")).unwrap());
+    command.env_remove("DOCKER_HOST").stdin(Stdio::null()).stdout(log()).stderr(log()).spawn()
+}
+
+fn end(child: &mut Child) {
+    let _killed = child.kill();
+    let _reaped = child.wait();
+}
+
+fn last_words(place: &Path) -> String {
+    let log = fs::read_to_string(place.join("log")).unwrap_or_default();
+    log.lines().last().unwrap_or("it does not answer").to_owned()
+}
+
+fn skipped(because: &str) -> Option<PrivateEngine> {
+    say(&format!("NOT TESTED: no private engine can be started here: {because}"));
+    None
 }

@@ -3,23 +3,19 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dbgctl_tests::figures::{say, say_times};
-use dbgctl_tests::mortal_engine::MortalEngine;
+use dbgctl_tests::figures::say_times;
+use dbgctl_tests::private_engine::PrivateEngine;
 use dbgctl_tests::running::Running;
-use dbgctl_tests::{TARGET_IMAGE, dbgctl, dbgctl_command, docker, docker_ok, eventually};
+use dbgctl_tests::{TARGET_IMAGE, dbgctl_command, eventually};
 
 #[test]
 fn an_engine_that_dies_in_mid_stream_is_named_and_what_was_left_goes_with_the_next_command_after_it_is_back()
 {
-    let mut engine = match MortalEngine::start() {
-        Ok(engine) => engine,
-        Err(error) => return say(&format!("skipped: no engine of its own can be started here: {error}")),
-    };
+    let Some(mut engine) = PrivateEngine::start("128m") else { return };
     let host = engine.host();
     let run =
         ["run", "-d", "--network", "none", "--restart", "always", TARGET_IMAGE, "serve", "--workers", "1"];
-    let target = engine.docker(&run).expect(0).stdout().trim().to_owned();
-    let sidecars = || sidecars_in(&host, &target);
+    let target = engine.docker(&run);
     for cycle in 0..3 {
         let watch = Running::start(&mut dbgctl_command(&["-H", &host, "ps", &target, "--watch", "100ms"]));
         let mut session = Running::start(&mut dbgctl_command(&["-H", &host, "attach", &target]));
@@ -36,29 +32,23 @@ fn an_engine_that_dies_in_mid_stream_is_named_and_what_was_left_goes_with_the_ne
             assert!(ended.stderr().contains(&host), "it names the engine: {ended:?}");
             assert_eq!(ended.stderr().matches("dbgctl: cannot").count(), 1, "it is said once: {ended:?}");
         }
-        dbgctl(&["-H", &host, "ps", &target]).expect_error("no container engine answers at");
-        engine.revive().unwrap();
-        dbgctl(&["-H", &host, "gc"]).expect(0);
-        let gone = eventually(Duration::from_secs(5), || sidecars().is_empty());
-        assert!(gone, "cycle {cycle}: left behind: {:?}", sidecars());
-        let runs = || {
-            let state = engine.docker(&["inspect", "-f", "{{.State.Running}}", &target]);
-            state.stdout().trim() == "true"
-        };
+        engine.dbgctl(&["ps", &target]).expect_error("no container engine answers at");
+        engine.revive();
+        engine.dbgctl(&["gc"]).expect(0);
+        let gone = eventually(Duration::from_secs(5), || sidecars_in(&engine, &target).is_empty());
+        assert!(gone, "cycle {cycle}: left behind: {:?}", sidecars_in(&engine, &target));
+        let runs = || engine.docker(&["inspect", "-f", "{{.State.Running}}", &target]) == "true";
         assert!(eventually(Duration::from_secs(20), runs), "the engine starts the target again");
-        dbgctl(&["-H", &host, "ps", &target]).expect(0);
+        engine.dbgctl(&["ps", &target]).expect(0);
     }
 }
 
 #[test]
 fn an_agent_whose_engine_died_ends_by_itself() {
-    let mut engine = match MortalEngine::start() {
-        Ok(engine) => engine,
-        Err(error) => return say(&format!("skipped: no engine of its own can be started here: {error}")),
-    };
+    let Some(mut engine) = PrivateEngine::start("128m") else { return };
     let host = engine.host();
     let run = ["run", "-d", "--network", "none", TARGET_IMAGE, "serve", "--workers", "1"];
-    let target = engine.docker(&run).expect(0).stdout().trim().to_owned();
+    let target = engine.docker(&run);
     let watch = Running::start(&mut dbgctl_command(&["-H", &host, "ps", &target, "--watch", "100ms"]));
     watch.expect_answer();
     assert_eq!(agents_of(&target), 1);
@@ -80,9 +70,8 @@ fn agents_of(target: &str) -> usize {
 
 /// Sidecars in any state. After a crash, an engine may list what it has removed itself and no longer finds (seen
 /// with Docker Engine 20.10, as `Dead`): that is nothing anyone could remove.
-fn sidecars_in(host: &str, target: &str) -> Vec<String> {
-    let filter = format!("label=dbgctl.target={target}");
-    let listed = docker_ok(&["-H", host, "ps", "-aq", "--filter", &filter]);
-    let exists = |id: &&str| docker(&["-H", host, "inspect", id]).code == Some(0);
+fn sidecars_in(engine: &PrivateEngine, target: &str) -> Vec<String> {
+    let listed = engine.docker(&["ps", "-aq", "--filter", &format!("label=dbgctl.target={target}")]);
+    let exists = |id: &&str| engine.try_docker(&["inspect", id]).code == Some(0);
     listed.lines().filter(exists).map(str::to_owned).collect()
 }
