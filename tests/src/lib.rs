@@ -82,6 +82,16 @@ impl Ran {
         self.stdout().lines().map(parse).collect()
     }
 
+    /// The processes of an answer in JSON, without what stands before and after them.
+    pub fn rows(&self) -> Vec<serde_json::Value> {
+        self.json().into_iter().filter(|line| line.get("pid").is_some()).collect()
+    }
+
+    /// What closes an answer in JSON.
+    pub fn summary(&self) -> serde_json::Value {
+        self.json().pop().unwrap()["summary"].take()
+    }
+
     /// Panics with everything that was said unless the exit status is `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {

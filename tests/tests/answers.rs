@@ -10,17 +10,8 @@ use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, docker_ok, eventually, h
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-/// The rows of an answer in JSON, without its summary.
-fn rows(ran: &Ran) -> Vec<Value> {
-    ran.json().into_iter().filter(|line| line.get("pid").is_some()).collect()
-}
-
-fn summary(ran: &Ran) -> Value {
-    ran.json().pop().unwrap()
-}
-
 fn pids(ran: &Ran) -> Vec<u64> {
-    rows(ran).iter().map(|row| row["pid"].as_u64().unwrap()).collect()
+    ran.rows().iter().map(|row| row["pid"].as_u64().unwrap()).collect()
 }
 
 fn ps_json(target: &Target, options: &[&str]) -> Ran {
@@ -53,7 +44,7 @@ fn table_wide_json_and_yaml_show_the_same_processes() {
             [number("pid"), number("parent_pid"), number("uid"), row["state"].as_str().unwrap().into()];
         (first.to_vec(), arguments.join(" "))
     };
-    let expected: Vec<_> = rows(&json).iter().map(facts).collect();
+    let expected: Vec<_> = json.rows().iter().map(facts).collect();
     assert_eq!(expected.len(), 4, "{json:?}");
     for format in ["table", "wide"] {
         let ps = dbgctl(&["ps", &target.id, "-o", format]).expect(0);
@@ -74,7 +65,7 @@ fn table_wide_json_and_yaml_show_the_same_processes() {
             line.strip_prefix(&format!("{field}: ")).map(str::to_owned)
         };
         let in_yaml: Vec<_> = yaml.lines().filter_map(value).collect();
-        let in_json: Vec<_> = rows(&json).iter().map(|row| row[field].to_string()).collect();
+        let in_json: Vec<_> = json.rows().iter().map(|row| row[field].to_string()).collect();
         assert_eq!(in_yaml, in_json, "{field}\n{yaml}");
     }
     assert_eq!(yaml.matches("\n    - \"--workers\"").count(), 4, "{yaml}");
@@ -88,7 +79,7 @@ fn what_ps_says_is_what_the_hosts_kernel_says() {
 
     let on_host = host::processes_of(&target.id);
     assert_eq!(pids(&ps), on_host.iter().map(|process| u64::from(process.pid)).collect::<Vec<_>>(), "{ps:?}");
-    for (row, process) in rows(&ps).iter().zip(&on_host) {
+    for (row, process) in ps.rows().iter().zip(&on_host) {
         let stat = |number| process.stat(number).parse::<u64>().unwrap();
         let hundredths = row["started_boottime_nanos"].as_u64().unwrap() / 10_000_000;
         assert_eq!(hundredths, stat(22), "start: {row}");
@@ -116,7 +107,7 @@ fn ps_and_docker_top_list_the_same_command_lines() {
     let listed: Vec<_> =
         top.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
     assert_eq!(listed, [vec!["4", "/target-program", "threads", "3"]], "{top}");
-    let row = &rows(&ps)[0];
+    let row = &ps.rows()[0];
     assert_eq!((row["threads"].as_u64(), row["arguments"].as_array().unwrap().len()), (Some(4), 3), "{ps:?}");
 }
 
@@ -134,15 +125,15 @@ fn users_are_named_by_the_targets_own_passwd_and_not_at_level_0() {
     let table = dbgctl(&["ps", &target.id]).expect(0);
     let low = ps_json(&target, &["--level", "0"]);
 
-    assert!(rows(&ps).iter().all(|row| row["user"] == "shop\u{1b}[31mkeeper"), "{ps:?}");
-    assert_eq!(summary(&ps)["summary"]["gaps"].as_array().unwrap().len(), 0, "{ps:?}");
+    assert!(ps.rows().iter().all(|row| row["user"] == "shop\u{1b}[31mkeeper"), "{ps:?}");
+    assert_eq!(ps.summary()["gaps"].as_array().unwrap().len(), 0, "{ps:?}");
     assert_eq!(table.stdout().matches(r"shop\x1b[31mkeeper").count(), 2, "{table:?}");
     assert!(table.stderr().contains("level 1: CAP_SYS_PTRACE"), "the raise is said: {table:?}");
-    assert!(rows(&low).iter().all(|row| row["user"].is_null() && row["uid"] == 1000), "{low:?}");
-    let gaps = summary(&low)["summary"]["gaps"].to_string();
+    assert!(low.rows().iter().all(|row| row["user"].is_null() && row["uid"] == 1000), "{low:?}");
+    let gaps = low.summary()["gaps"].to_string();
     assert!(gaps.contains("user names") && gaps.contains("CAP_SYS_PTRACE"), "{low:?}");
     let by_name = ps_json(&target, &["--filter", "user~keeper"]);
-    assert_eq!(rows(&by_name).len(), 2, "{by_name:?}");
+    assert_eq!(by_name.rows().len(), 2, "{by_name:?}");
 }
 
 #[test]
@@ -183,11 +174,11 @@ fn zombies_are_marked_and_can_be_asked_for() {
     let zombies = ps_json(&target, &["--filter", "state=zombie"]);
     let table = dbgctl(&["ps", &target.id]).expect(0);
 
-    assert_eq!(rows(&all).len(), 5, "{all:?}");
+    assert_eq!(all.rows().len(), 5, "{all:?}");
     let names: Vec<_> =
-        rows(&zombies).iter().map(|row| row["command"].as_str().unwrap().to_owned()).collect();
+        zombies.rows().iter().map(|row| row["command"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["zombie-0", "zombie-1", "zombie-2"], "{zombies:?}");
-    assert!(rows(&zombies).iter().all(|row| row["details"]["swap_bytes"].is_null()), "{zombies:?}");
+    assert!(zombies.rows().iter().all(|row| row["details"]["swap_bytes"].is_null()), "{zombies:?}");
     assert_eq!(table.stdout().matches(" <zombie>\n").count(), 3, "{table:?}");
 }
 
@@ -212,7 +203,7 @@ fn threads_are_listed_by_name_with_their_process() {
     let ps = ps_json(&target, &["--threads"]);
 
     let mut names = BTreeMap::new();
-    for row in rows(&ps) {
+    for row in ps.rows() {
         assert_eq!(row["pid"], 1, "{ps:?}");
         names.insert(row["tid"].as_u64().unwrap(), row["command"].as_str().unwrap().to_owned());
     }
@@ -235,7 +226,7 @@ fn rows_are_sorted_filtered_and_limited_as_asked() {
     assert_eq!(backwards, all.iter().rev().copied().collect::<Vec<_>>());
     assert_eq!(biggest, all[..1], "pid 1 holds most");
     assert_eq!(pids(&two), all[..2]);
-    assert_eq!(summary(&two)["summary"]["end"], "limit", "{two:?}");
+    assert_eq!(two.summary()["end"], "limit", "{two:?}");
     assert_eq!(children, all[1..]);
     assert!(none.stderr().contains("0 of 4 processes"), "{none:?}");
 }
@@ -263,8 +254,8 @@ fn mem_agrees_with_the_host_on_every_process_and_with_the_engine_on_the_limit() 
     let mem = dbgctl(&["mem", &target.id, "-o", "json"]).expect(0);
 
     let on_host = host::processes_of(&target.id);
-    assert_eq!(on_host.len(), rows(&mem).len(), "{mem:?}");
-    for (row, process) in rows(&mem).iter().zip(&on_host) {
+    assert_eq!(on_host.len(), mem.rows().len(), "{mem:?}");
+    for (row, process) in mem.rows().iter().zip(&on_host) {
         for (field, key) in [("rss_bytes", "Rss"), ("pss_bytes", "Pss"), ("pss_anon_bytes", "Pss_Anon")] {
             assert_eq!(row[field].as_u64().unwrap(), process.smaps_bytes(key), "{field} of {row}");
         }
@@ -285,7 +276,7 @@ fn the_sum_of_pss_counts_shared_pages_once() {
     let mem = dbgctl(&["mem", &target.id, "-o", "json"]).expect(0);
     let table = dbgctl(&["mem", &target.id]).expect(0);
 
-    let sum = |field: &str| rows(&mem).iter().map(|row| row[field].as_u64().unwrap()).sum::<u64>();
+    let sum = |field: &str| mem.rows().iter().map(|row| row[field].as_u64().unwrap()).sum::<u64>();
     let on_host: u64 = host::processes_of(&target.id).iter().map(|process| process.smaps_bytes("Pss")).sum();
     assert_eq!(sum("pss_bytes"), on_host, "{mem:?}");
     assert!(sum("pss_bytes") < sum("rss_bytes"), "{mem:?}");
@@ -305,10 +296,7 @@ fn connect_tells_connected_refused_and_unresolvable_apart() {
     assert_eq!(connected.json()[0]["outcome"], "connected", "{connected:?}");
     assert_eq!(refused.json()[0]["outcome"], "refused", "{refused:?}");
     assert_eq!(refused.json()[0]["error"], "connection refused (ECONNREFUSED)", "{refused:?}");
-    assert!(
-        summary(&unresolvable)["summary"]["resolve_error"].as_str().unwrap().len() > 4,
-        "{unresolvable:?}"
-    );
+    assert!(unresolvable.summary()["resolve_error"].as_str().unwrap().len() > 4, "{unresolvable:?}");
     target.expect_nothing_left();
 }
 
@@ -351,7 +339,7 @@ fn connect_resolves_as_the_target_does_on_a_network_with_dockers_own_dns() {
 
     let address = db.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
     assert_eq!(connect.json()[0]["address"].as_str(), Some(address.as_str()), "{connect:?}");
-    assert!(summary(&connect)["summary"]["resolve_nanos"].is_u64(), "{connect:?}");
+    assert!(connect.summary()["resolve_nanos"].is_u64(), "{connect:?}");
     assert!(rows_of_connect(&elsewhere).is_empty(), "{elsewhere:?}");
     drop((db, web));
 }

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dbgctl_tests::terminal::Terminal;
-use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, host};
+use dbgctl_tests::{Target, dbgctl, dbgctl_command, host};
 use serde_json::Value;
 
 /// The processes of `hostile`: twelve attacks and the one that started them.
@@ -78,10 +78,6 @@ fn bytes(value: &Value) -> Vec<u8> {
     }
 }
 
-fn rows(ran: &Ran) -> Vec<Value> {
-    ran.json().into_iter().filter(|line| line.get("pid").is_some()).collect()
-}
-
 #[test]
 fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
     let target = hostile();
@@ -90,8 +86,8 @@ fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
 
     assert_harmless(&ps.stdout);
     let on_host = host::processes_of(&target.id);
-    assert_eq!((rows(&ps).len(), on_host.len()), (PROCESSES, PROCESSES), "{ps:?}");
-    for (row, process) in rows(&ps).iter().zip(&on_host) {
+    assert_eq!((ps.rows().len(), on_host.len()), (PROCESSES, PROCESSES), "{ps:?}");
+    for (row, process) in ps.rows().iter().zip(&on_host) {
         assert_eq!(row["pid"].as_u64().unwrap(), u64::from(process.pid));
         assert_eq!(bytes(&row["command"]), process.comm(), "{row}");
         let arguments: Vec<_> = row["arguments"].as_array().unwrap().iter().map(bytes).collect();
@@ -107,7 +103,7 @@ fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
             assert_eq!(written, cmdline, "{row}");
         }
     }
-    assert_eq!(rows(&ps).iter().filter(|row| row["arguments_cut"] == true).count(), 1, "the huge one");
+    assert_eq!(ps.rows().iter().filter(|row| row["arguments_cut"] == true).count(), 1, "the huge one");
 }
 
 #[test]

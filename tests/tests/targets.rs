@@ -8,7 +8,7 @@ const SERVE: [&str; 3] = ["serve", "--workers", "2"];
 /// The command lines of an answer without a gap, in pid order.
 #[track_caller]
 fn whole(ps: &Ran) -> Vec<String> {
-    assert_eq!(ps.json().last().unwrap()["summary"]["gaps"].as_array().unwrap().len(), 0, "{ps:?}");
+    assert_eq!(ps.summary()["gaps"].as_array().unwrap().len(), 0, "{ps:?}");
     command_lines(ps)
 }
 
@@ -16,15 +16,13 @@ fn whole(ps: &Ran) -> Vec<String> {
 /// was looked at may have been anyone's.
 #[track_caller]
 fn command_lines(ps: &Ran) -> Vec<String> {
-    let lines = ps.json();
-    let (summary, rows) = lines.split_last().unwrap();
-    assert_eq!(summary["summary"]["end"], "complete", "{ps:?}");
+    assert_eq!(ps.summary()["end"], "complete", "{ps:?}");
     let arguments = |row: &serde_json::Value| {
         let words: Vec<_> =
             row["arguments"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
         words.join(" ")
     };
-    rows.iter().map(arguments).collect()
+    ps.rows().iter().map(arguments).collect()
 }
 
 /// `ps` of `target` shows its three processes and no others, and `mem` weighs the same three.

@@ -17,7 +17,7 @@ fn a_target_that_was_never_started_is_refused() {
 
 #[test]
 fn a_target_that_ended_is_refused_with_its_exit_code() {
-    let target = Target::run(&["--network", "none"], &["exit", "3"]);
+    let target = Target::run(&[], &["exit", "3"]);
     assert!(eventually(SOON * 5, || target.inspect("{{.State.Status}}") == "exited"));
     dbgctl(&["ps", &target.name]).expect_error("it is stopped; it ended with exit code 3");
     target.expect_nothing_left();
@@ -25,7 +25,7 @@ fn a_target_that_ended_is_refused_with_its_exit_code() {
 
 #[test]
 fn a_target_in_a_restart_loop_is_refused_or_said_to_have_ended_and_leaves_nothing() {
-    let target = Target::run(&["--network", "none", "--restart", "always"], &["exit", "4"]);
+    let target = Target::run(&["--restart", "always"], &["exit", "4"]);
     for _ in 0..20 {
         // Whatever moment of its loop this meets: it may even live long enough to be listed.
         let ran = dbgctl(&["ps", &target.name]);

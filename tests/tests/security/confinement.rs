@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::Duration;
 
-use dbgctl_tests::{docker_ok, eventually};
+use dbgctl_tests::{Target, docker_ok, eventually};
 use serde_json::{Value, json};
 
-use crate::live::{Live, web};
+use crate::live::Live;
 
 const NONE: &str = "0000000000000000";
 const SYS_PTRACE: &str = "0000000000080000";
@@ -38,7 +38,7 @@ fn expect_unprivileged(threads: &[BTreeMap<String, String>], held: &str, boundin
 
 #[test]
 fn at_level_0_no_thread_of_the_agent_holds_anything_or_could_regain_it() {
-    let target = web();
+    let target = Target::web();
     let sidecar = Live::question(&target, "0");
     let has_threads = eventually(Duration::from_secs(10), || sidecar.threads().len() > 1);
     assert!(has_threads, "a probe runs in a thread of its own");
@@ -47,7 +47,7 @@ fn at_level_0_no_thread_of_the_agent_holds_anything_or_could_regain_it() {
 
 #[test]
 fn at_level_1_every_thread_of_the_agent_holds_ptrace_and_nothing_else() {
-    let target = web();
+    let target = Target::web();
     let sidecar = Live::question(&target, "1");
     let has_threads = eventually(Duration::from_secs(10), || sidecar.threads().len() > 1);
     assert!(has_threads, "a probe runs in a thread of its own");
@@ -57,7 +57,7 @@ fn at_level_1_every_thread_of_the_agent_holds_ptrace_and_nothing_else() {
 #[test]
 fn what_is_private_of_the_agent_in_proc_belongs_to_root() {
     use std::os::unix::fs::MetadataExt as _;
-    let target = web();
+    let target = Target::web();
     for level in ["0", "1"] {
         let sidecar = Live::question(&target, level);
         // Of a dumpable process they would be its own, and a process of the same user could look into it.
@@ -72,7 +72,7 @@ fn what_is_private_of_the_agent_in_proc_belongs_to_root() {
 
 #[test]
 fn a_question_is_asked_from_a_container_without_a_single_needless_right() {
-    let target = web();
+    let target = Target::web();
     let created = Live::question(&target, "0").inspect();
     let expected = json!({
         "AutoRemove": true,
@@ -112,7 +112,7 @@ fn a_question_is_asked_from_a_container_without_a_single_needless_right() {
 
 #[test]
 fn a_session_adds_one_private_directory_and_a_level_adds_its_capabilities() {
-    let target = web();
+    let target = Target::web();
     let sidecar = Live::session(&target, "1");
     let created = sidecar.inspect();
     let tmpfs = created["HostConfig"]["Tmpfs"].as_object().unwrap();
@@ -131,7 +131,7 @@ fn a_session_adds_one_private_directory_and_a_level_adds_its_capabilities() {
 
 #[test]
 fn the_kernel_enforces_what_the_engine_was_asked_for() {
-    let target = web();
+    let target = Target::web();
     let sidecar = Live::session(&target, "1");
     assert_eq!(sidecar.proc("oom_score_adj").trim(), "1000");
     // What is mounted from a disk is read-only; what is writable lives in memory.
@@ -152,7 +152,7 @@ fn the_kernel_enforces_what_the_engine_was_asked_for() {
 
 #[test]
 fn the_image_holds_the_agent_and_no_other_file() {
-    let target = web();
+    let target = Target::web();
     let sidecar = Live::question(&target, "0");
     let directory = tempfile::tempdir().unwrap();
     let archive = directory.path().join("root.tar");

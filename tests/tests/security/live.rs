@@ -5,26 +5,13 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually, patiently};
+use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually};
 use serde_json::Value;
 
 /// A target of root with the engine's default capabilities.
 #[track_caller]
 pub(crate) fn alone(command: &[&str]) -> Target {
-    ready(Target::run(&[], command))
-}
-
-/// The same as a careful user would run it.
-#[track_caller]
-pub(crate) fn web() -> Target {
-    ready(Target::web())
-}
-
-#[track_caller]
-fn ready(target: Target) -> Target {
-    let is_ready = eventually(Duration::from_secs(20), || target.logs().starts_with("ready"));
-    assert!(is_ready, "{}", target.logs());
-    target
+    Target::run(&[], command).ready()
 }
 
 /// A running sidecar of a test's own target.
@@ -57,7 +44,7 @@ impl Live {
     #[track_caller]
     fn of(target: &Target, watcher: Option<Child>) -> Self {
         let mut found = None;
-        let stands = eventually(patiently(Duration::from_secs(20)), || {
+        let stands = eventually(Duration::from_secs(20), || {
             let Some(id) = target.sidecars().into_iter().next() else { return false };
             let inspected = docker(&["inspect", "-f", "{{.State.Pid}}", &id]);
             let Ok(pid) = inspected.stdout().trim().parse::<u32>() else { return false };

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use dbgctl_tests::{Target, dbgctl, docker, patiently};
 
-use crate::live::{Live, alone, web};
+use crate::live::{Live, alone};
 
 /// What could be connected to in the target's network namespace: listening TCP ports, UDP ports, abstract names.
 fn doors(target: &Target) -> BTreeSet<String> {
@@ -66,7 +66,7 @@ fn no_door_opens_in_the_targets_network_namespace() {
 
 #[test]
 fn the_private_socket_is_the_agents_alone() {
-    let target = web();
+    let target = Target::web();
     for level in ["0", "1"] {
         let session = Live::session(&target, level);
         let root = format!("/proc/{}/root/run/dbgctl", session.host_pid);
@@ -120,7 +120,7 @@ fn join(sidecar: &str, options: &[&str]) -> (Vec<u8>, String) {
 
 #[test]
 fn a_client_of_another_user_is_refused_even_if_it_is_root() {
-    let target = web();
+    let target = Target::web();
     for level in ["0", "1"] {
         let session = Live::session(&target, level);
         let (greeting, complaint) = join(&session.id, &["-u", "65533:65533"]);
@@ -143,7 +143,7 @@ fn a_client_of_another_user_is_refused_even_if_it_is_root() {
 
 #[test]
 fn nothing_of_an_answer_stands_in_the_engines_logs() {
-    let target = web();
+    let target = Target::web();
     let session = Live::session(&target, "0");
     let ps = dbgctl(&["--level", "0", "ps", &target.name]).expect(0);
     assert!(ps.stdout().contains("/target-program"), "{ps:?}");
