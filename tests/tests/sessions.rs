@@ -229,45 +229,6 @@ fn an_open_prompt_serves_the_questions_of_others_and_takes_all_with_it() {
     target.expect_nothing_left();
 }
 
-#[test]
-fn whoever_is_interrupted_cleans_up_and_ends_with_130() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let target = Target::web();
-        let mut watch = Running::start(&mut dbgctl_command(&["ps", &target.id, "--watch", "200ms"]));
-        let mut attach = Running::start(&mut dbgctl_command(&["attach", &target.id]));
-        attach.ask("ps");
-        for running in [&mut watch, &mut attach] {
-            running.line(|line| line.contains("serve --workers 3"));
-            running.signal(signal);
-        }
-
-        watch.finish().expect(130);
-        attach.finish().expect(130);
-
-        target.expect_nothing_left();
-    }
-}
-
-#[test]
-fn an_interrupt_while_attaching_leaves_nothing_behind() {
-    let attaches: [&[&str]; 3] = [&["attach"], &["attach", "--detach"], &["ps"]];
-    for (arguments, wait) in attaches.iter().flat_map(|it| [0, 20, 60, 120].map(|wait| (it, wait))) {
-        let target = Target::web();
-        let command = [*arguments, &[target.id.as_str()]].concat();
-        let running = Running::start(&mut dbgctl_command(&command));
-        std::thread::sleep(Duration::from_millis(wait));
-        running.signal(Signal::SIGINT);
-
-        let ran = running.finish();
-
-        // Before it listens for signals, the interrupt just ends it; late enough, it is done already.
-        assert!(matches!(ran.code, None | Some(130 | 0)), "{ran:?}");
-        if ran.code != Some(0) {
-            target.expect_nothing_left();
-        }
-    }
-}
-
 /// What makes a container a sidecar: labels, and a name that goes with them.
 fn labels(target: &Target, session: &str, owner: &str, kind: &str) -> Vec<String> {
     vec![
@@ -324,25 +285,6 @@ fn gc_sweeps_what_a_dead_owner_never_started_and_spares_the_living() {
     dbgctl(&["ps", &target.id]).expect(0);
     target.expect_nothing_left();
     assert_eq!(docker(&["inspect", &of_the_living]).code, Some(1));
-}
-
-#[test]
-fn what_was_killed_is_gone_after_the_next_command() {
-    let target = Target::web();
-    for wait in [0, 30, 60, 90, 120, 150, 200, 300] {
-        let mut question = dbgctl_command(&["ps", &target.id, "--watch"]);
-        let running = Running::start(&mut question);
-        std::thread::sleep(Duration::from_millis(wait));
-        running.signal(Signal::SIGKILL);
-        assert_eq!(running.finish().code, None);
-    }
-    // What the engine was still starting ends with its standard input.
-    let running = || docker_ok(&["ps", "-q", "--filter", &format!("label=dbgctl.target={}", target.id)]);
-    assert!(eventually(Duration::from_secs(2), || running().is_empty()), "{}", running());
-
-    dbgctl(&["gc"]).expect(0);
-
-    target.expect_nothing_left();
 }
 
 #[test]

@@ -46,9 +46,11 @@ fn an_interrupt_at_any_step_of_a_start_ends_with_130_and_leaves_nothing_at_all()
     let slowly = Fault::Delay(Duration::from_millis(300));
     for (index, step) in STEPS[..7].iter().enumerate() {
         let signal = SIGNALS[index % SIGNALS.len()];
-        for command in ["ps", "attach"] {
+        for command in [&["ps"][..], &["attach"], &["attach", "--detach"]] {
             let proxy = Proxy::new(*step, slowly.clone());
-            let cli = Running::start(&mut dbgctl_command(&["-H", &proxy.host(), command, &target.name]));
+            let host = proxy.host();
+            let arguments = [&["-H", &host], command, &[&target.name]].concat();
+            let cli = Running::start(&mut dbgctl_command(&arguments));
             assert!(proxy.wait_until_met(Duration::from_secs(20)), "{step:?} is not asked for");
             cli.signal(signal);
             let ended = cli.finish();

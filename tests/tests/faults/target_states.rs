@@ -3,25 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use dbgctl_tests::{Target, dbgctl, docker_ok, eventually};
+use dbgctl_tests::{Target, dbgctl, docker_ok};
 
-use crate::{SOON, attach, quick_target, watch};
-
-#[test]
-fn a_target_that_was_never_started_is_refused() {
-    let target = Target::create(&[], &["serve"]);
-    dbgctl(&["ps", &target.name]).expect_error("it was created but never started");
-    dbgctl(&["attach", &target.name]).expect_error("it was created but never started");
-    target.expect_nothing_left();
-}
-
-#[test]
-fn a_target_that_ended_is_refused_with_its_exit_code() {
-    let target = Target::run(&[], &["exit", "3"]);
-    assert!(eventually(SOON * 5, || target.inspect("{{.State.Status}}") == "exited"));
-    dbgctl(&["ps", &target.name]).expect_error("it is stopped; it ended with exit code 3");
-    target.expect_nothing_left();
-}
+use crate::{attach, quick_target, watch};
 
 #[test]
 fn a_target_in_a_restart_loop_is_refused_or_said_to_have_ended_and_leaves_nothing() {
@@ -51,17 +35,6 @@ fn a_target_that_is_paused_in_mid_stream_is_still_answered_about() {
     watch.expect_more_than(watch.output_bytes() + 1000);
     docker_ok(&["stop", "-t", "0", &target.id]);
     watch.finish().expect_error("the target stopped: it is stopped; it ended with exit code 137, SIGKILL");
-    target.expect_nothing_left();
-}
-
-#[test]
-fn a_paused_target_is_answered_about_with_a_warning() {
-    let target = quick_target(&[]);
-    docker_ok(&["pause", &target.id]);
-    let ps = dbgctl(&["ps", &target.name]).expect(0);
-    assert!(ps.stderr().contains("the target is paused"), "{ps:?}");
-    assert!(ps.stdout().contains("/target-program serve"), "{ps:?}");
-    docker_ok(&["unpause", &target.id]);
     target.expect_nothing_left();
 }
 
