@@ -1,7 +1,7 @@
 //! What the tests that need a real engine share: targets, the CLI as a user runs it, and a second opinion.
 //!
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
 pub mod chance;
 pub mod figures;

@@ -1,5 +1,5 @@
 //! The bare agent of each image, run as a child process: natively, or under user-mode emulation.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::ffi::OsStr;
 use std::fs;

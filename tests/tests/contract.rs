@@ -1,5 +1,5 @@
 //! What must hold of the contract and of the sources, whatever is added to them.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

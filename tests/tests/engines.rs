@@ -1,5 +1,4 @@
 //! Engines that are not in the best of states, and one that maps users: each a private one.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Names and command lines that attack whoever prints them.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

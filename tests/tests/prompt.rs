@@ -1,5 +1,5 @@
 //! The prompt of a session, on a terminal of its own.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests")]
 
 use std::fs;
 use std::thread::sleep;

@@ -1,5 +1,5 @@
 //! Bad input and bad luck: each is refused in three lines that name the cause, and leaves nothing behind.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,4 @@
 //! Sessions: sidecars that stay, who uses them, and how they end.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -1,5 +1,5 @@
 //! Every kind of target: how it is named, and that each one is answered truly.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use dbgctl_tests::{Ran, Target, dbgctl, docker_ok, host, unique};
 

@@ -1,9 +1,8 @@
 //! `cargo xtask`: everything a developer or CI does to this tree, in one place.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    missing_docs,
     reason = "a developer's tool: it talks, and it reads the files of this tree"
 )]
 

@@ -2,9 +2,8 @@
 //!
 //! Each subcommand prints a line that begins with `ready` when its processes stand, so that a test need not
 //! guess how long to wait. Every process of it exits with 0 on SIGTERM, also as PID 1.
-#![allow(
+#![expect(
     clippy::disallowed_methods,
-    clippy::exit,
     clippy::print_stderr,
     clippy::print_stdout,
     reason = "a test program: it talks to whoever reads its log, and it is not the agent"

@@ -1,7 +1,7 @@
 //! What goes wrong on bad days: who is killed, what is cut off, and that nothing is left behind by it.
 //!
 //! Times are measured and said, not judged: a busy machine is no defect. A hang is.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod agent_gone;
 mod broken_engine;
