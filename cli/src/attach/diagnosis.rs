@@ -103,7 +103,8 @@ enum Ending {
 /// What happened to the target since it was first seen, if something did. `last_run`: as it was when it had stopped.
 fn ended(before: &Container, last_run: Option<&Container>, now: &Container) -> Option<Ending> {
     match now.state.status {
-        Status::Removing => return Some(Ending::ForGood(removed(before))),
+        // "Dead" is what is being removed for a moment, and what could not be removed for ever.
+        Status::Removing | Status::Dead => return Some(Ending::ForGood(removed(before))),
         Status::Exited => return Some(Ending::ForNow),
         status if !status.has_processes() => return Some(Ending::ForGood(stop(before, now))),
         _ if now.state.started_at == before.state.started_at => return None,
@@ -224,9 +225,10 @@ mod tests {
 
     #[test]
     fn a_removal_is_told_from_a_stop_while_it_is_under_way() {
-        let because =
-            because(ended(&container(Status::Running, "1"), None, &container(Status::Removing, "1")));
-        assert_eq!(because, "the target was removed");
+        for status in [Status::Removing, Status::Dead] {
+            let because = because(ended(&container(Status::Running, "1"), None, &container(status, "1")));
+            assert_eq!(because, "the target was removed");
+        }
     }
 
     #[test]

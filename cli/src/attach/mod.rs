@@ -135,9 +135,17 @@ impl Attacher {
         let mut count = 0;
         for leftover in leftovers {
             count += 1;
-            let (engine, id) = (self.engine.clone(), leftover.id.clone());
-            // If it can not be removed now, the next run will find it again.
-            self.work.spawn(async move { engine.remove(&id).await });
+            let (engine, owner, mut leftover) = (self.engine.clone(), self.owner.clone(), leftover.clone());
+            self.work.spawn(async move {
+                // The list may be older than the owner's death: a session that it shows as never started runs by
+                // now if its owner left it so. Nobody starts it after that, so a second look is final.
+                leftover.status = engine.container(&leftover.id).await?.state.status;
+                if sweep::is_leftover(&leftover, &owner, unix_now()) {
+                    // If it can not be removed now, the next run will find it again.
+                    engine.remove(&leftover.id).await?;
+                }
+                Ok::<_, EngineError>(())
+            });
         }
         count
     }

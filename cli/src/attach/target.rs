@@ -116,7 +116,7 @@ pub(crate) fn must_run(target: &Container) -> Result<(), Error> {
         }
         Status::Removing => "it is being removed".to_owned(),
         Status::Exited => format!("it is stopped; it ended with {}", state.ending()),
-        Status::Dead => "it is dead: the engine failed to remove it".to_owned(),
+        Status::Dead => "it is dead: the engine is removing it, or failed to".to_owned(),
     };
     let suggestion = match state.status {
         Status::Created => format!("`docker start {name}`, then ask again"),
