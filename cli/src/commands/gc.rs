@@ -1,4 +1,4 @@
-//! `gc`: removes what runs that were killed have left behind. Every other command does it too, in passing.
+//! `gc`: removes what runs that were killed have left behind. Every question and every `attach` does it too, in passing.
 
 use crate::attach::Attacher;
 use crate::error::Error;

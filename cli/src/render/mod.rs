@@ -1,4 +1,4 @@
-//! What is shown, and how: the only code that writes to stdout.
+//! What is shown, and how: the only code that writes answers to stdout.
 //!
 //! A command hands over rows; heading, order, width and alignment follow from the row's columns, JSON
 //! and YAML from its fields. Data goes to stdout through [`Output`], talk to stderr through [`Talk`].
