@@ -1,10 +1,18 @@
 //! Running other programs, so that a failure says which program, with which arguments, and why.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
+
+/// The Cargo that runs this program, in `workspace`.
+pub(crate) fn cargo(workspace: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace);
+    cargo
+}
 
 /// Runs to the end; what the program says goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result {

@@ -39,12 +39,12 @@ pub(crate) fn demo(workspace: &Path) -> Result {
 
 fn build(workspace: &Path) -> Result {
     let xtask = env::current_exe()?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = command::cargo(workspace);
     let steps: [(&str, &Path, &[&str]); 4] = [
         ("what this machine needs", &xtask, &["bootstrap"]),
         ("the agent's image, for amd64 and arm64", &xtask, &["image"]),
         ("a container to look into", &xtask, &["targets"]),
-        ("dbgctl itself", Path::new(&cargo), &["build", "--release", "--package", "dbgctl"]),
+        ("dbgctl itself", Path::new(cargo.get_program()), &["build", "--release", "--package", "dbgctl"]),
     ];
     for (number, (what, program, arguments)) in steps.iter().enumerate() {
         print!("[{}/{}] {what} … ", number + 1, steps.len());

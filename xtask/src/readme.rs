@@ -19,24 +19,24 @@ const WITHOUT_VERB: [&str; 1] = ["AgentService"];
 
 /// Writes the table between the markers.
 pub(crate) fn write(workspace: &Path) -> Result {
-    let path = workspace.join("README.md");
-    let old = fs::read_to_string(&path).map_err(|error| format!("README.md: {error}"))?;
-    let new = with_table(&old, &table(&codegen::needs(workspace)?)?)?;
-    Ok(fs::write(path, new)?)
+    let (_, new) = old_and_new(workspace)?;
+    Ok(fs::write(workspace.join("README.md"), new)?)
 }
 
 /// Fails if [`write`] would change something.
 pub(crate) fn check(workspace: &Path) -> Result {
-    let path = workspace.join("README.md");
-    if !path.exists() {
-        println!("there is no README.md");
-        return Ok(());
-    }
-    let old = fs::read_to_string(path)?;
-    if with_table(&old, &table(&codegen::needs(workspace)?)?)? == old {
+    let (old, new) = old_and_new(workspace)?;
+    if old == new {
         return Ok(());
     }
     Err("the table of probes in README.md is stale: run `cargo xtask readme`".into())
+}
+
+fn old_and_new(workspace: &Path) -> Result<(String, String)> {
+    let old =
+        fs::read_to_string(workspace.join("README.md")).map_err(|error| format!("README.md: {error}"))?;
+    let new = with_table(&old, &table(&codegen::needs(workspace)?)?)?;
+    Ok((old, new))
 }
 
 fn with_table(readme: &str, table: &str) -> Result<String> {

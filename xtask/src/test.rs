@@ -1,12 +1,11 @@
 //! `cargo xtask test`: everything that must hold before a change is taken, in the order that fails fastest.
 
-use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
-use crate::{Result, bootstrap, codegen, command, image, readme, targets};
+use crate::command::{self, cargo};
+use crate::{Result, bootstrap, codegen, image, readme, targets};
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn test(workspace: &Path) -> Result {
@@ -68,10 +67,4 @@ fn generated_code_is_current(workspace: &Path) -> Result {
 
 fn file_names(directory: &Path) -> Result<std::collections::BTreeSet<String>> {
     fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-}
-
-fn cargo(workspace: &Path) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace);
-    cargo
 }

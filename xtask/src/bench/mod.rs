@@ -15,7 +15,6 @@ mod samples;
 mod session;
 mod tools;
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -82,9 +81,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
     bootstrap::bootstrap(workspace)?;
     image::image(workspace)?;
     targets::targets(workspace)?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--release", "--package", "dbgctl"];
-    command::run(Command::new(cargo).args(build).current_dir(workspace))?;
+    command::run(command::cargo(workspace).args(["build", "--release", "--package", "dbgctl"]))?;
     Engine::default().load_targets(workspace)?;
 
     let bench = Bench {
