@@ -167,7 +167,7 @@ fn totals(cgroup: Option<&CgroupMemory>, processes: &[ProcessMemory]) -> Vec<Str
     match cgroup {
         None => lines.push("cgroup: the agent said nothing of it".to_owned()),
         Some(cgroup) if cgroup.version == 0 => {
-            lines.push("cgroup: no memory controller was found".to_owned())
+            lines.push("cgroup: no memory controller could be read".to_owned())
         }
         Some(cgroup) => lines.push(cgroup_sentence(cgroup, sum)),
     }

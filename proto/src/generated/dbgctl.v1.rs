@@ -64,7 +64,7 @@ impl Effect {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HandshakeRequest {
-    /// Version of the CLI, for example "0.1.0". For the agent's log only.
+    /// Version of the CLI, for example "0.1.0". Nothing depends on it.
     #[prost(string, tag = "1")]
     pub version: ::prost::alloc::string::String,
 }
@@ -1001,7 +1001,7 @@ pub mod list_memory_response {
 /// of the summary says why.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CgroupMemory {
-    /// 1 or 2, see cgroups(7). 0 if no memory controller was found.
+    /// 1 or 2, see cgroups(7). 0 if no memory controller could be read: a gap of the summary says why.
     #[prost(uint32, tag = "1")]
     pub version: u32,
     /// v1: memory.usage_in_bytes. v2: memory.current.

@@ -1,7 +1,7 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
 use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
-use dbgctl_proto::v1::{End, MemoryLimit, ProcessMemoryBatch};
+use dbgctl_proto::v1::{End, Gap, MemoryLimit, ProcessMemoryBatch};
 use tonic::{Request, Response, Status};
 
 use super::*;
@@ -83,6 +83,16 @@ async fn json_has_the_cgroup_first_and_tells_absent_from_unlimited() {
 
     let (stdout, ..) = shown(Format::Json, parts(None)).await;
     assert!(stdout.starts_with(r#"{"cgroup":{"version":2,"current_bytes":536870912,"limit":null}}"#));
+}
+
+#[tokio::test]
+async fn a_cgroup_that_could_not_be_read_is_not_said_to_be_absent() {
+    let gap = Gap { subject: "memory of the cgroup".into(), reason: "permission denied".into(), count: 1 };
+    let summary = Summary { gaps: vec![gap], end: End::Complete.into(), ..Summary::default() };
+    let (stdout, stderr, _) =
+        shown(Format::Table, vec![Part::Cgroup(CgroupMemory::default()), Part::Summary(summary)]).await;
+    assert!(stdout.contains("cgroup: no memory controller could be read\n"), "{stdout}");
+    assert_eq!(stderr, "memory of the cgroup: permission denied\n");
 }
 
 #[tokio::test]
