@@ -7,10 +7,8 @@ use std::time::Duration;
 use dbgctl_proto::v1::agent_service_client::AgentServiceClient;
 use dbgctl_proto::{MAX_MESSAGE_BYTES, PROTOCOL, v1};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tonic::transport::{Channel, Endpoint, Uri};
-
-use crate::attach::docker::Duplex;
 
 /// A silent agent is asked whether it is there this often, and may take that long to answer. A stopped agent
 /// is found in the sum of both; a dead one at once, by the end of its stream.
@@ -30,7 +28,9 @@ const HANDSHAKE: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// If the stream can not even be written to.
-pub(crate) async fn open(mut stream: impl Duplex) -> Result<Channel, tonic::transport::Error> {
+pub(crate) async fn open(
+    mut stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<Channel, tonic::transport::Error> {
     // The server of HTTP/2 speaks first. An agent that never does fails the handshake, and that says why.
     let mut spoken = [0; 1];
     let length = tokio::time::timeout(HANDSHAKE, stream.read(&mut spoken)).await;
