@@ -1,10 +1,8 @@
-//! The container engine, spoken to through its API. With its `models`, the only
-//! file that knows the Docker client.
+//! The container engine, spoken to through its API. With its `models`, the only file that knows the Docker client.
 
 mod models;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,12 +102,6 @@ pub(crate) enum EngineError {
 pub(crate) struct Engine {
     docker: Docker,
     host: String,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)
-    }
 }
 
 type Answer<T> = Result<T, EngineError>;
