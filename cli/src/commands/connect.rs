@@ -5,6 +5,7 @@ mod peer;
 mod tests;
 
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
@@ -12,7 +13,7 @@ use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, MOST_CONNECT_ATTEMPTS};
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
 
-use self::peer::Peer;
+use self::peer::{Peer, with_port};
 use super::agent::Agent;
 use super::{Failure, unless_pipe_closed};
 use crate::exit::Exit;
@@ -89,11 +90,8 @@ impl Row for AttemptRow {
 }
 
 impl AttemptRow {
-    fn new(attempt: ConnectAttempt, port: u16) -> Self {
-        let address = match attempt.address.contains(':') {
-            true => format!("[{}]:{port}", attempt.address),
-            false => format!("{}:{port}", attempt.address),
-        };
+    fn new(attempt: ConnectAttempt, port: NonZeroU16) -> Self {
+        let address = with_port(&attempt.address, port);
         let outcome = ConnectOutcome::try_from(attempt.outcome).map_err(|_| attempt.outcome);
         Self { attempt, address, outcome }
     }
@@ -176,7 +174,7 @@ impl Args {
             u32::try_from(response.attempts.len().saturating_sub(MOST_CONNECT_ATTEMPTS)).unwrap_or(u32::MAX);
         response.addresses_left_out = response.addresses_left_out.saturating_add(beyond);
         let attempts = std::mem::take(&mut response.attempts).into_iter().take(MOST_CONNECT_ATTEMPTS);
-        let rows: Vec<_> = attempts.map(|attempt| AttemptRow::new(attempt, self.peer.port.get())).collect();
+        let rows: Vec<_> = attempts.map(|attempt| AttemptRow::new(attempt, self.peer.port)).collect();
 
         if output.is_table() {
             if !rows.is_empty() {
