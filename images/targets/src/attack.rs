@@ -50,21 +50,25 @@ fn once(pid: Pid) -> Result<ExitCode> {
 
 fn for_ever() -> Result<ExitCode> {
     // `None` is a process that was here before, or that is this one: not attacked.
-    let mut known: BTreeMap<Pid, Option<Victim>> = pids()?.into_iter().map(|pid| (pid, None)).collect();
+    let mut known: BTreeMap<Pid, Option<Attacked>> = pids()?.into_iter().map(|pid| (pid, None)).collect();
     println!("ready {}", known.len());
     loop {
         let listed = pids()?;
-        known.retain(|pid, victim| victim.is_some() || listed.contains(pid));
+        known.retain(|pid, attacked| attacked.is_some() || listed.contains(pid));
         for pid in listed {
             if !known.contains_key(&pid)
                 && let Ok(process) = open_process(pid)
             {
-                known.insert(pid, Some(Victim::new(process)));
+                known.insert(pid, Some(Attacked::new(process)));
             }
         }
-        known.retain(|_, victim| match victim {
-            Some(victim) => victim.attack() || !victim.report(),
-            None => true,
+        known.retain(|_, attacked| {
+            let Some(attacked) = attacked else { return true };
+            let exists = attacked.attack();
+            if !exists {
+                attacked.report();
+            }
+            exists
         });
     }
 }
@@ -77,14 +81,14 @@ fn open_process(pid: Pid) -> nix::Result<Opened> {
 }
 
 /// A process under attack.
-struct Victim {
+struct Attacked {
     process: Opened,
     cmdlines: Vec<String>,
     attempts: u64,
     opened: Vec<&'static str>,
 }
 
-impl Victim {
+impl Attacked {
     fn new(process: Opened) -> Self {
         Self { process, cmdlines: Vec::new(), attempts: 0, opened: Vec::new() }
     }
@@ -110,7 +114,7 @@ impl Victim {
     }
 
     /// Prints the summary of a process that is gone.
-    fn report(&self) -> bool {
+    fn report(&self) {
         println!(
             "{}",
             json!({
@@ -122,7 +126,6 @@ impl Victim {
                 "gone": true,
             })
         );
-        true
     }
 
     fn cmdline(&self) -> &str {
