@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dbgctl_proto::{AGENT_ID, Effect, Needs, v1};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 
@@ -103,13 +104,12 @@ impl Attacher {
     pub(crate) async fn survey(&self, wanted: &str) -> Result<Survey, Error> {
         let (target, sidecars, architecture, tagged) = tokio::join!(
             target::find(&self.engine, wanted),
-            self.engine.sidecars(),
+            self.sidecars(),
             self.engine.architecture(),
             self.engine.image(image::TAG),
         );
         let what = || "ask the container engine".to_owned();
         let sidecars = sidecars.map_err(|error| Error::engine(what(), &error))?;
-        self.sweep(&sidecars);
         let target = target?;
         target::must_run(&target)?;
         if is_sidecar(&target.name, &target.labels) {
@@ -128,26 +128,49 @@ impl Attacher {
         Ok(Survey { target, sidecars, architecture, tagged })
     }
 
-    /// Removes, in the background, what serves no one any more. Returns how much that is.
-    pub(crate) fn sweep(&self, sidecars: &[Summary]) -> usize {
-        let leftovers =
-            sidecars.iter().filter(|sidecar| sweep::is_leftover(sidecar, &self.owner, unix_now()));
-        let mut count = 0;
+    /// All sidecars of dbgctl in this engine, those aside that serve no one any more: they are swept in the background.
+    pub(crate) async fn sidecars(&self) -> Result<Vec<Summary>, EngineError> {
+        let sidecars = self.engine.sidecars().await?;
+        let (leftovers, kept): (Vec<_>, Vec<_>) =
+            sidecars.into_iter().partition(|sidecar| sweep::is_leftover(sidecar, &self.owner, unix_now()));
         for leftover in leftovers {
-            count += 1;
-            let (engine, owner, mut leftover) = (self.engine.clone(), self.owner.clone(), leftover.clone());
-            self.work.spawn(async move {
-                // The list may be older than the owner's death: a session that it shows as never started runs by
-                // now if its owner left it so. Nobody starts it after that, so a second look is final.
-                leftover.status = engine.container(&leftover.id).await?.state.status;
-                if sweep::is_leftover(&leftover, &owner, unix_now()) {
-                    // If it can not be removed now, the next run will find it again.
-                    engine.remove(&leftover.id).await?;
-                }
-                Ok::<_, EngineError>(())
-            });
+            self.sweep(leftover);
         }
-        count
+        Ok(kept)
+    }
+
+    /// Removes all that serves no one any more, and returns how many there were and how many others there are.
+    pub(crate) async fn collect_garbage(&self) -> Result<(usize, usize), EngineError> {
+        let sidecars = self.engine.sidecars().await?;
+        let all = sidecars.len();
+        let is_leftover = |sidecar: &Summary| sweep::is_leftover(sidecar, &self.owner, unix_now());
+        let sweeps: Vec<_> =
+            sidecars.into_iter().filter(is_leftover).map(|leftover| self.sweep(leftover)).collect();
+        let mut removed = 0;
+        for sweep in sweeps {
+            // One that panicked has removed nothing.
+            removed += usize::from(sweep.await.unwrap_or(Ok(false))?);
+        }
+        Ok((removed, all - removed))
+    }
+
+    /// Removes a leftover in the background, if a second look says so too. Tells whether it did.
+    fn sweep(&self, mut leftover: Summary) -> JoinHandle<Result<bool, EngineError>> {
+        let (engine, owner) = (self.engine.clone(), self.owner.clone());
+        self.work.spawn(async move {
+            // The list may be older than the owner's death: a session that it shows as never started runs by now
+            // if its owner left it so. Nobody starts it after that, so a second look is final.
+            leftover.status = match engine.container(&leftover.id).await {
+                Err(EngineError::NotFound(_)) => return Ok(false),
+                found => found?.state.status,
+            };
+            if !sweep::is_leftover(&leftover, &owner, unix_now()) {
+                return Ok(false);
+            }
+            // If it can not be removed now, the next run will find it again.
+            engine.remove(&leftover.id).await?;
+            Ok(true)
+        })
     }
 
     /// The level for a probe with these needs, by the user's choice or as the answer needs it.

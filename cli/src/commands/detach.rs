@@ -23,7 +23,7 @@ pub(crate) async fn run(attacher: &Attacher, args: Args) -> Result<Exit, Error> 
         Some(name) => format!("end the session of {name:?}"),
         None => "end the sessions".to_owned(),
     };
-    let sidecars = attacher.engine.sidecars().await;
+    let sidecars = attacher.sidecars().await;
     let sidecars = sidecars.map_err(|error| Error::engine(what(), &error))?;
     let meant: Vec<_> = sidecars
         .iter()

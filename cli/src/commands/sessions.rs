@@ -63,7 +63,8 @@ impl Row for Session {
 }
 
 pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Result<Exit, Error> {
-    let found = attacher.engine.sidecars().await;
+    // What is left of killed runs is swept, unless it is to be seen.
+    let found = if args.all { attacher.engine.sidecars().await } else { attacher.sidecars().await };
     let found = found.map_err(|error| Error::engine("list the sessions", &error))?;
     let is_wanted = |sidecar: &&Summary| args.all || sidecar.label(label::KIND) == Kind::Session.name();
     let now = unix_now();
