@@ -26,6 +26,10 @@ pub use name::ProcName;
 /// second read, which would only say "end", is a quarter of the cost of a small file.
 const SHORT_READ_BYTES: usize = 4000;
 
+/// How often a file of the target is tried to be opened. Where its path leads through `..`, the kernel gives up with
+/// `EAGAIN` when anything on the machine was renamed meanwhile.
+const MOST_TRIES: usize = 100;
+
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// The directory that sources are read from: `/`, or a recorded tree.
@@ -155,11 +159,14 @@ impl Root {
         let root = openat(&self.proc, name.as_c_str(), DIRECTORY, Mode::empty())
             .map_err(|errno| self.cannot("open", &name, self.recorded_errno(&name, errno)))?;
         let shown = self.proc_path(&name).join(path.strip_prefix("/").unwrap_or(path));
-        let opened =
-            path.with_nix_path(|path| sys::open_below(root.as_fd(), path)).flatten().and_then(|file| {
-                let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
-                if kind == SFlag::S_IFREG { Ok(file) } else { Err(Errno::EINVAL) }
-            });
+        let open = |path: &CStr| {
+            let mut tries = (0..MOST_TRIES).map(|_| sys::open_below(root.as_fd(), path));
+            tries.find(|opened| !matches!(opened, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN))
+        };
+        let opened = path.with_nix_path(open).flatten().and_then(|file| {
+            let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
+            if kind == SFlag::S_IFREG { Ok(file) } else { Err(Errno::EINVAL) }
+        });
         match opened {
             Ok(file) => Ok(TargetFile { file, path: shown }),
             Err(errno) => Err(failed("open", shown, errno)),

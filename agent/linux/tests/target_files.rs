@@ -64,6 +64,27 @@ fn symbolic_links_end_within_the_targets_root() {
 }
 
 #[test]
+fn a_path_through_a_parent_is_opened_also_while_something_else_is_renamed() {
+    let target = Target::new();
+    target.write("etc/passwd.real", "root:x:0:0\n");
+    symlink("../etc/passwd.real", target.path("etc/passwd")).unwrap();
+    target.write("a", "");
+    let (one, other) = (target.path("a"), target.path("b"));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                fs::rename(&one, &other).unwrap();
+                fs::rename(&other, &one).unwrap();
+            }
+        });
+        let read = (0..2000).map(|_| target.read("/etc/passwd", 100)).collect::<Result<Vec<_>, _>>();
+        stop.store(true, Ordering::Relaxed);
+        assert!(read.unwrap().iter().all(|text| text == "root:x:0:0\n"));
+    });
+}
+
+#[test]
 fn magic_links_are_not_followed() {
     let root = Root::live().unwrap();
     let own = Pid(std::process::id());
