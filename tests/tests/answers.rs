@@ -248,7 +248,7 @@ fn watching_goes_on_until_the_reader_has_seen_enough() {
 }
 
 #[test]
-fn mem_agrees_with_the_host_on_every_process_and_with_the_engine_on_the_limit() {
+fn mem_agrees_with_the_host_on_what_no_one_shares_and_with_the_engine_on_the_limit() {
     let target = Target::run(&["--memory", "64m"], &["memory", "20"]).ready();
 
     let mem = dbgctl(&["mem", &target.id, "-o", "json"]).expect(0);
