@@ -5,18 +5,30 @@ use std::borrow::Cow;
 use dbgctl_linux::ReadError;
 use dbgctl_proto::v1;
 
-const NEEDS_PTRACE: &str = "permission denied (needs CAP_SYS_PTRACE)";
+/// Why something was denied to an agent that holds every capability that its probe declares.
+const DENIED_ALL_THE_SAME: &str =
+    "permission denied by the file's mode, a security module such as AppArmor, or a user namespace";
 
 /// Why a process is missing that was there when the list was begun.
 pub const ENDED: &str = "ended while the list was made";
 
 /// The gaps of one answer. There are a handful of kinds, however many rows they concern.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gaps {
+    denied: Cow<'static, str>,
     kinds: Vec<(&'static str, Cow<'static, str>, u64)>,
 }
 
 impl Gaps {
+    /// No gaps so far, of a probe that lacks these capabilities of those it declares.
+    pub fn lacking(capabilities: &[&str]) -> Self {
+        let denied = match capabilities {
+            [] => DENIED_ALL_THE_SAME.into(),
+            lacking => format!("permission denied (needs {})", lacking.join(", ")).into(),
+        };
+        Self { denied, kinds: Vec::new() }
+    }
+
     /// Counts one row of which `subject` is missing.
     pub fn add(&mut self, subject: &'static str, reason: impl Into<Cow<'static, str>>) {
         let reason = reason.into();
@@ -28,7 +40,12 @@ impl Gaps {
 
     /// Counts one row of which `subject` is missing because of `error`.
     pub fn add_error(&mut self, subject: &'static str, error: &ReadError) {
-        self.add(subject, reason(error));
+        self.add(subject, self.reason(error));
+    }
+
+    /// Why a file of a process or of the target could not be read.
+    pub fn reason(&self, error: &ReadError) -> Cow<'static, str> {
+        if error.is_denied() { self.denied.clone() } else { error.reason().into() }
     }
 
     /// What was read of a process, or `None` and a gap.
@@ -55,18 +72,13 @@ impl Gaps {
     }
 }
 
-/// Why a file of a process or of the target could not be read.
-pub fn reason(error: &ReadError) -> Cow<'static, str> {
-    if error.is_denied() { NEEDS_PTRACE.into() } else { error.reason().into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Gaps;
 
     #[test]
     fn equal_gaps_are_counted_and_others_kept_apart() {
-        let mut gaps = Gaps::default();
+        let mut gaps = Gaps::lacking(&[]);
         gaps.add("user names", "a");
         gaps.add("wait channels", "a");
         gaps.add("user names", "a");

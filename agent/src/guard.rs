@@ -24,7 +24,17 @@ pub struct Grant {
     pub effects: BTreeSet<Effect>,
 }
 
+/// The capabilities that a call declares and this agent does not hold. Travels with each request.
+#[derive(Debug, Clone, Default)]
+pub struct Lacking(pub Vec<&'static str>);
+
 impl Grant {
+    /// What a call with these needs has to do without.
+    fn lacking(&self, needs: &Needs) -> Lacking {
+        let names = needs.capabilities.iter().map(|capability| capability.name);
+        Lacking(names.filter(|name| !self.capabilities.holds(name)).collect())
+    }
+
     /// Whether a call with these needs may pass; if not, why.
     fn check(&self, needs: &Needs) -> Result<(), String> {
         if !self.effects.contains(&needs.effect) {
@@ -79,11 +89,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         self.rules.lifetime.touch();
         let verdict = match needs_of(request.uri().path()) {
             // gRPC's own litmus for this code: a retry is pointless until the system's state is fixed.
-            Some(needs) => self.rules.grant.check(needs).map_err(Status::failed_precondition),
+            Some(needs) => {
+                request.extensions_mut().insert(self.rules.grant.lacking(needs));
+                self.rules.grant.check(needs).map_err(Status::failed_precondition)
+            }
             // What the contract does not know is not left to the router, which might read the path differently.
             None => Err(Status::unimplemented("the contract has no such call")),
         };

@@ -9,11 +9,11 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
-use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
 
 use crate::error::ProbeError;
 use crate::gaps::Gaps;
+use crate::guard::Lacking;
 
 /// A message carries at most so many rows …
 const BATCH_ROWS: usize = 256;
@@ -40,23 +40,25 @@ pub trait Batched: Send + Sized + 'static {
     fn row_bytes(row: &Self::Row) -> usize;
 }
 
-/// When a stream ends at the latest.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
+/// When a stream ends at the latest, and what it has to do without.
+#[derive(Debug)]
+pub struct Terms {
     rows: u64,
     deadline: Instant,
+    lacking: Lacking,
 }
 
-impl Limits {
-    /// The limits of a request: its own, or the agent's bounds where it has none or higher ones.
+impl Terms {
+    /// The terms of a request: its own limits, or the agent's bounds where it has none or higher ones.
     ///
     /// `rows` 0 is no limit of its own. Of the time in the header `grpc-timeout` a tenth is left for the
     /// summary to travel.
-    pub fn of(metadata: &MetadataMap, rows: u32) -> Self {
+    pub fn of<R>(request: &Request<R>, rows: u32) -> Self {
         let rows = if rows == 0 { MOST_ROWS } else { MOST_ROWS.min(u64::from(rows)) };
-        let asked = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+        let asked = request.metadata().get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
         let time = asked.map_or(LONGEST_LIST, |asked| LONGEST_LIST.min(asked / 10 * 9));
-        Self { rows, deadline: Instant::now() + time }
+        let lacking = request.extensions().get().cloned().unwrap_or_default();
+        Self { rows, deadline: Instant::now() + time, lacking }
     }
 }
 
@@ -95,7 +97,7 @@ impl<E: Into<ProbeError>> From<E> for Halt {
 ///
 /// Must be called within a runtime that has a timer. The producer waits while the client is slower than
 /// it, and is ended through its own `?` when the client is gone, or limit or deadline are reached.
-pub fn bounded<M, P>(limits: Limits, produce: P) -> Bounded<M>
+pub fn bounded<M, P>(terms: Terms, produce: P) -> Bounded<M>
 where
     M: Batched,
     P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
@@ -109,14 +111,15 @@ where
         let mut out = Out {
             sender,
             runtime,
-            limits,
+            rows_wanted: terms.rows,
+            deadline: terms.deadline,
             rows: Vec::new(),
             rows_bytes: 0,
             counted: 0,
             sent: 0,
             dropped: 0,
             end: End::Complete,
-            gaps: Gaps::default(),
+            gaps: Gaps::lacking(&terms.lacking.0),
         };
         let produced = catch_unwind(AssertUnwindSafe(|| produce(&mut out)));
         let produced = produced.unwrap_or_else(|panic| Err(broken(&*panic)));
@@ -136,7 +139,8 @@ fn broken(panic: &(dyn std::any::Any + Send)) -> Halt {
 pub struct Out<M: Batched> {
     sender: Sender<Result<M, Status>>,
     runtime: Handle,
-    limits: Limits,
+    rows_wanted: u64,
+    deadline: Instant,
     rows: Vec<M::Row>,
     rows_bytes: usize,
     /// Rows taken from the producer.
@@ -181,7 +185,7 @@ impl<M: Batched> Out<M> {
     /// [`Halt::Enough`] if the row is not wanted. "Limit" in the summary then means that there was more.
     pub fn room(&mut self) -> Result<(), Halt> {
         self.wanted()?;
-        if self.counted == self.limits.rows {
+        if self.counted == self.rows_wanted {
             self.end = End::Limit;
             return Err(Halt::Enough);
         }
@@ -197,7 +201,7 @@ impl<M: Batched> Out<M> {
         if self.sender.is_closed() {
             return Err(Halt::Enough);
         }
-        if Instant::now() >= self.limits.deadline {
+        if Instant::now() >= self.deadline {
             self.end = End::Deadline;
             return Err(Halt::Enough);
         }
@@ -222,10 +226,7 @@ impl<M: Batched> Out<M> {
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(Halt::Enough),
             Err(mpsc::error::TrySendError::Full(message)) => message,
         };
-        match self
-            .runtime
-            .block_on(async { timeout_at(self.limits.deadline, self.sender.send(message)).await })
-        {
+        match self.runtime.block_on(async { timeout_at(self.deadline, self.sender.send(message)).await }) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Halt::Enough),
             Err(_) => {

@@ -178,16 +178,16 @@ fn row(pid: u32) -> Process {
     Process { pid, ..Default::default() }
 }
 
-fn limits(timeout: &str) -> stream::Limits {
+fn terms(timeout: &str) -> stream::Terms {
     let mut request = Request::new(());
     request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
-    stream::Limits::of(request.metadata(), 0)
+    stream::Terms::of(&request, 0)
 }
 
 #[tokio::test]
 async fn a_producer_without_end_is_ended_when_the_client_goes_away() {
     let (done, ended) = tokio::sync::oneshot::channel();
-    let stream = stream::bounded::<ListProcessesResponse, _>(limits("60S"), move |out| {
+    let stream = stream::bounded::<ListProcessesResponse, _>(terms("60S"), move |out| {
         let error = (0..).try_for_each(|pid| out.row(row(pid))).unwrap_err();
         let _ = done.send(format!("{error:?}"));
         Err(error)
@@ -198,7 +198,7 @@ async fn a_producer_without_end_is_ended_when_the_client_goes_away() {
 
 #[tokio::test]
 async fn a_slow_client_gets_what_fits_and_is_told_what_was_dropped() {
-    let stream = stream::bounded::<ListProcessesResponse, _>(limits("100m"), |out| {
+    let stream = stream::bounded::<ListProcessesResponse, _>(terms("100m"), |out| {
         (0..1_000_000).try_for_each(|pid| out.row(row(pid)))
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -213,7 +213,7 @@ async fn last<F>(produce: F) -> Status
 where
     F: FnOnce(&mut stream::Out<ListMemoryResponse>) -> Result<(), stream::Halt> + Send + 'static,
 {
-    let stream = stream::bounded(limits("60S"), produce);
+    let stream = stream::bounded(terms("60S"), produce);
     stream.collect::<Vec<_>>().await.pop().unwrap().unwrap_err()
 }
 

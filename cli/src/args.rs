@@ -9,7 +9,7 @@ use dbgctl_proto::bounds::LONGEST_LIST;
 use crate::attach::Options;
 use crate::attach::image::{Choice, Pull};
 use crate::attach::level::Level;
-use crate::commands::{Verb, attach, connect, detach, image, memory, processes, sessions};
+use crate::commands::{Verb, VerbAbout, attach, detach, image, sessions};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Notes, talk};
@@ -61,8 +61,8 @@ pub(crate) struct Shared {
     #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
     pub(crate) output: Format,
 
-    /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE. What can not be read then is
-    /// listed as a gap [default: what makes the answer whole]
+    /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE, 1b DAC_READ_SEARCH as well. What
+    /// can not be read then is listed as a gap [default: what makes the answer whole]
     #[arg(long, global = true, value_parser = level, value_name = "LEVEL")]
     level: Option<Level>,
 
@@ -118,12 +118,8 @@ impl Shared {
 /// Everything that can be asked or done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the processes of a container
-    Ps(About<processes::Args>),
-    /// Break down the memory of a container
-    Mem(About<memory::Args>),
-    /// Open a TCP connection from where a container is (sends traffic)
-    Connect(About<connect::Args>),
+    #[command(flatten)]
+    Question(VerbAbout),
     /// Open a session: a prompt that answers at once, or one that stays for others
     #[command(after_help = attach::EXAMPLES)]
     Attach(attach::Args),
@@ -179,8 +175,7 @@ pub(crate) enum Word {
 }
 
 fn level(text: &str) -> Result<Level, String> {
-    let number = text.parse().map_err(|_| "a level is a number: 0 or 1".to_owned())?;
-    Level::from_number(number).ok_or_else(|| format!("there is no level {number}: 0 or 1"))
+    Level::from_name(text).ok_or_else(|| "the levels are 0, 1 and 1b".to_owned())
 }
 
 /// The time limit of an answer: what the agent itself would not exceed.

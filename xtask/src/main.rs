@@ -55,6 +55,9 @@ enum Command {
         /// Build a second time, from a copy of the tree elsewhere, and compare the bytes.
         #[arg(long)]
         verify_reproducible: bool,
+        /// Build for this machine only and without the last optimisations, to try a change.
+        #[arg(long, conflicts_with = "verify_reproducible")]
+        quick: bool,
     },
     /// Build the programs that play the target and pack them into target/target-image/.
     Targets,
@@ -86,8 +89,9 @@ fn run(workspace: &Path) -> Result {
         Command::Bootstrap => bootstrap::bootstrap(workspace),
         Command::Demo => demo::demo(workspace),
         Command::Codegen => codegen::generate(workspace, &workspace.join("proto/src/generated")),
-        Command::Image { verify_reproducible } => {
-            image::image(workspace)?;
+        Command::Image { quick: true, .. } => image::image(workspace, image::Build::Quick),
+        Command::Image { verify_reproducible, quick: false } => {
+            image::image(workspace, image::Build::Shipped)?;
             if verify_reproducible { image::verify_reproducible(workspace) } else { Ok(()) }
         }
         Command::Targets => targets::targets(workspace),

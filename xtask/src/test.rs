@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::command::{self, cargo};
-use crate::{Result, bootstrap, codegen, image, readme, targets};
+use crate::image::{self, Build};
+use crate::{Result, bootstrap, codegen, readme, targets};
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn test(workspace: &Path) -> Result {
@@ -14,7 +15,7 @@ pub(crate) fn test(workspace: &Path) -> Result {
     step("generated code is current", || generated_code_is_current(workspace))?;
     step("README is current", || readme::check(workspace))?;
     step("format", || command::run(cargo(workspace).args(["fmt", "--all", "--check"])))?;
-    step("image", || image::image(workspace))?;
+    step("image", || image::image(workspace, Build::Shipped))?;
     step("image is reproducible", || image::verify_reproducible(workspace))?;
     step("targets", || targets::targets(workspace))?;
     step("clippy", || {

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use crate::gaps::{self, Gaps};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
+use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
@@ -43,9 +43,9 @@ impl MemoryService for Memory {
         &self,
         request: Request<v1::ListMemoryRequest>,
     ) -> Result<Response<Self::ListMemoryStream>, Status> {
-        let limits = Limits::of(request.metadata(), request.get_ref().limit);
+        let terms = Terms::of(&request, request.get_ref().limit);
         let sources = Arc::clone(&self.sources);
-        Ok(Response::new(bounded(limits, move |out| collect(&sources, out))))
+        Ok(Response::new(bounded(terms, move |out| collect(&sources, out))))
     }
 }
 

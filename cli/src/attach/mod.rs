@@ -197,7 +197,7 @@ impl Attacher {
         Err(Error::new(
             format!("answer this at {chosen}"),
             format!("it needs {}", reasons.join(" and ")),
-            format!("--level {}, or ask whoever sets the limit to allow it for this target", least.number()),
+            format!("--level {}, or ask whoever sets the limit to allow it for this target", least.name()),
         ))
     }
 
@@ -397,7 +397,7 @@ fn session_for(survey: &Survey, level: Level, effect: Effect, exactly: bool) -> 
 }
 
 fn level_of(sidecar: &Summary) -> Option<Level> {
-    Level::from_number(sidecar.label(label::LEVEL).parse().ok()?)
+    Level::from_name(sidecar.label(label::LEVEL))
 }
 
 /// Eight hexadecimal digits, different each time.

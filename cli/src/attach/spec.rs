@@ -143,7 +143,7 @@ impl Spec {
             (label::KIND, wish.kind.name().to_owned()),
             (label::TARGET, target.id.clone()),
             (label::TARGET_NAME, target.name.clone()),
-            (label::LEVEL, wish.level.number().to_string()),
+            (label::LEVEL, wish.level.name().to_owned()),
             (label::EFFECTS, effects.join(",")),
             (label::EXPIRES, expires.as_secs().to_string()),
             (label::OWNER, owner.to_string()),
@@ -152,14 +152,14 @@ impl Spec {
             (label::VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ];
         Self {
-            name: sidecar_name(&wish.session, &wish.level.number().to_string()),
+            name: sidecar_name(&wish.session, &wish.level.name().to_owned()),
             image: image.to_owned(),
             entrypoint: AGENT_PATH.to_owned(),
             arguments: arguments(target, wish),
             user: match wish.level {
                 Level::Zero => agent_user(),
                 // Added capabilities reach a root process only. The agent drops itself to its own user.
-                Level::One => "0:0".to_owned(),
+                Level::One | Level::OneB => "0:0".to_owned(),
             },
             target_id: target.id.clone(),
             userns_mode: target.userns_mode.clone(),

@@ -15,7 +15,7 @@ use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
 
 use self::peer::{Peer, with_port};
 use super::agent::Agent;
-use super::{Failure, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Took;
 use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
@@ -133,24 +133,21 @@ impl AttemptRow {
     }
 }
 
-impl Args {
-    /// Path of the RPC, by which its needs are looked up.
-    pub(crate) const RPC: &str = "/dbgctl.v1.ConnectService/Connect";
+impl Question for Args {
+    fn rpc(&self) -> &'static str {
+        "/dbgctl.v1.ConnectService/Connect"
+    }
 
-    /// Asks the agent and shows what it answers.
-    pub(crate) async fn run(
-        &self,
-        agent: &Agent,
-        output: &mut Output,
-        talk: &mut Talk,
-    ) -> Result<Exit, Failure> {
+    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let mut client =
             ConnectServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let request = self.request()?;
         let response = agent.within_limit(async { Ok(client.connect(request).await?.into_inner()) }).await?;
         unless_pipe_closed(self.show(response, output, talk))
     }
+}
 
+impl Args {
     fn request(&self) -> Result<v1::ConnectRequest, Failure> {
         let timeout = prost_types::Duration::try_from(self.timeout).map_err(|_| Failure::Request {
             because: "the time-out is too long".to_owned(),

@@ -10,7 +10,7 @@ use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
 use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
 
 use super::agent::Agent;
-use super::{Failure, stream, unless_pipe_closed};
+use super::{Failure, Question, stream, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::{Bytes, Percent};
 use crate::render::{Column, Object, Output, Row, Talk, closing};
@@ -73,23 +73,20 @@ struct Breakdown {
     broken_off: Option<&'static str>,
 }
 
-impl Args {
-    /// Path of the RPC, by which its needs are looked up.
-    pub(crate) const RPC: &str = "/dbgctl.v1.MemoryService/ListMemory";
+impl Question for Args {
+    fn rpc(&self) -> &'static str {
+        "/dbgctl.v1.MemoryService/ListMemory"
+    }
 
-    /// Asks the agent and shows what it answers.
-    pub(crate) async fn run(
-        &self,
-        agent: &Agent,
-        output: &mut Output,
-        talk: &mut Talk,
-    ) -> Result<Exit, Failure> {
+    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let mut breakdown = agent.within_limit(read(agent, self.request())).await?;
         // By what the sum is made of; the agent's order is by RSS.
         breakdown.processes.sort_by_key(|process| (std::cmp::Reverse(process.pss_bytes), process.pid));
         unless_pipe_closed(show(&breakdown, output, talk))
     }
+}
 
+impl Args {
     fn request(&self) -> v1::ListMemoryRequest {
         v1::ListMemoryRequest { limit: self.limit.unwrap_or(0) }
     }

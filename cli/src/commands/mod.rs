@@ -11,6 +11,7 @@ pub(crate) mod processes;
 mod prompt;
 pub(crate) mod sessions;
 mod stream;
+mod watch;
 
 #[cfg(test)]
 mod testing;
@@ -26,12 +27,77 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Output, Row, Talk};
 
+/// A question that can be asked of any container, alone or in a session: a verb with its options.
+pub(crate) trait Question: clap::Args {
+    /// Path of the RPC that answers it, by which its needs are looked up.
+    fn rpc(&self) -> &'static str;
+
+    /// Asks the agent and shows what it answers.
+    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure>;
+}
+
+/// The verbs, one line each: what `--help` says, and the module with their options.
+macro_rules! verbs {
+    ($($(#[doc = $says:literal])+ $verb:ident($module:ident)),+ $(,)?) => {
+        /// A verb with its options, of whatever container.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Verb {
+            $($(#[doc = $says])+ $verb($module::Args),)+
+        }
+
+        /// A verb with its options and the container that it is asked of.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum VerbAbout {
+            $($(#[doc = $says])+ $verb(About<$module::Args>),)+
+        }
+
+        impl VerbAbout {
+            /// The container as the user named it, and the question.
+            fn split(self) -> (String, Verb) {
+                match self {
+                    $(Self::$verb(About { container, question }) => (container, Verb::$verb(question)),)+
+                }
+            }
+        }
+
+        impl Verb {
+            fn rpc(&self) -> &'static str {
+                match self {
+                    $(Self::$verb(question) => question.rpc(),)+
+                }
+            }
+
+            async fn ask(&self, agent: &Agent, output: &mut Output) -> Result<Exit, Failure> {
+                let mut talk = Talk::stderr();
+                match self {
+                    $(Self::$verb(question) => question.ask(agent, output, &mut talk).await,)+
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    /// List the processes
+    Ps(processes),
+    /// Break down the memory
+    Mem(memory),
+    /// Open a TCP connection from where the container is (sends traffic)
+    Connect(connect),
+}
+
+impl Verb {
+    /// What the probe behind it requires.
+    pub(crate) fn needs(&self) -> &'static Needs {
+        // A test holds each path against the contract.
+        needs_of(self.rpc()).unwrap_or(&NEEDS[0])
+    }
+}
+
 /// Carries out a command.
 pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -> Result<Exit, Error> {
     let (container, verb) = match command {
-        Command::Ps(About { container, question }) => (container, Verb::Ps(question)),
-        Command::Mem(About { container, question }) => (container, Verb::Mem(question)),
-        Command::Connect(About { container, question }) => (container, Verb::Connect(question)),
+        Command::Question(question) => question.split(),
         Command::Attach(args) => return attach::run(attacher, args, format).await,
         Command::Detach(args) => return detach::run(attacher, args).await,
         Command::Sessions(args) => return sessions::run(attacher, args, format).await,
@@ -42,39 +108,6 @@ pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -
     // A sidecar of its own, unless a session can answer.
     let sidecar = attacher.for_question(&survey, verb.needs()).await?;
     answer(attacher, &survey, &sidecar, &verb, &mut Output::stdout(format)).await
-}
-
-/// A question that can be asked of any container, alone or in a session.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Verb {
-    /// List the processes
-    Ps(processes::Args),
-    /// Break down the memory
-    Mem(memory::Args),
-    /// Open a TCP connection from where the container is (sends traffic)
-    Connect(connect::Args),
-}
-
-impl Verb {
-    /// What the probe behind it requires.
-    pub(crate) fn needs(&self) -> &'static Needs {
-        let path = match self {
-            Self::Ps(_) => processes::Args::RPC,
-            Self::Mem(_) => memory::Args::RPC,
-            Self::Connect(_) => connect::Args::RPC,
-        };
-        // A test holds each path against the contract.
-        needs_of(path).unwrap_or(&NEEDS[0])
-    }
-
-    async fn ask(&self, agent: &Agent, output: &mut Output) -> Result<Exit, Failure> {
-        let mut talk = Talk::stderr();
-        match self {
-            Self::Ps(args) => args.run(agent, output, &mut talk).await,
-            Self::Mem(args) => args.run(agent, output, &mut talk).await,
-            Self::Connect(args) => args.run(agent, output, &mut talk).await,
-        }
-    }
 }
 
 /// Asks and shows. What went wrong is explained with what the engine knows.
@@ -168,9 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn the_needs_of_each_verb_are_those_of_the_contract() {
-        for rpc in [processes::Args::RPC, memory::Args::RPC, connect::Args::RPC] {
-            assert!(needs_of(rpc).is_some(), "{rpc}");
+    fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        #[command(no_binary_name = true)]
+        struct Line {
+            #[command(subcommand)]
+            verb: Verb,
+        }
+        for line in ["ps", "mem", "connect db:5432"] {
+            let Line { verb } = Line::parse_from(line.split(' '));
+            assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }
     }
 }

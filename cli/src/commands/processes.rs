@@ -13,15 +13,14 @@ mod sort;
 mod tests;
 mod tree;
 
-use std::time::Duration;
-
 use dbgctl_proto::v1;
 
 use self::filter::Filter;
 use self::list::{History, Listing, Since};
 use self::row::ProcessRow;
 use self::sort::Sort;
-use super::{Failure, unless_pipe_closed};
+use super::watch::{Turn, Watch};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::commands::agent::Agent;
 use crate::exit::Exit;
 use crate::render::{Format, Output, Talk, closing};
@@ -67,9 +66,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FIELD=VALUE")]
     filter: Vec<Filter>,
 
-    /// List again and again, at this interval
-    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval)]
-    watch: Option<Duration>,
+    #[command(flatten)]
+    watch: Watch,
 
     /// Also show processes in the same PID namespace that do not belong to the target
     #[arg(long)]
@@ -80,66 +78,23 @@ pub(crate) struct Args {
     limit: Option<u32>,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    let expected = "expected a time from 100ms to 1h, such as 2s; name the container before --watch";
-    match humantime::parse_duration(text) {
-        Ok(interval) if (100..=3_600_000).contains(&interval.as_millis()) => Ok(interval),
-        _ => Err(expected.to_owned()),
+impl Question for Args {
+    fn rpc(&self) -> &'static str {
+        "/dbgctl.v1.ProcessService/ListProcesses"
+    }
+
+    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+        let mut history = History::default();
+        let ask = async |turn: Turn| {
+            let listing = agent.within_limit(list::read(agent, self.request(output))).await?;
+            turn.begin(output)?;
+            self.show(listing, &mut history, output, talk)
+        };
+        unless_pipe_closed(self.watch.repeat(ask).await)
     }
 }
 
 impl Args {
-    /// Path of the RPC, by which its needs are looked up.
-    pub(crate) const RPC: &str = "/dbgctl.v1.ProcessService/ListProcesses";
-
-    /// Asks the agent and shows what it answers.
-    pub(crate) async fn run(
-        &self,
-        agent: &Agent,
-        output: &mut Output,
-        talk: &mut Talk,
-    ) -> Result<Exit, Failure> {
-        let mut history = History::default();
-        let result = match self.watch {
-            None => self.list(agent, &mut history, false, output, talk).await,
-            Some(interval) => self.watch(interval, agent, &mut history, output, talk).await,
-        };
-        unless_pipe_closed(result)
-    }
-
-    /// Lists until the reader goes away or the agent does.
-    async fn watch(
-        &self,
-        interval: Duration,
-        agent: &Agent,
-        history: &mut History,
-        output: &mut Output,
-        talk: &mut Talk,
-    ) -> Result<Exit, Failure> {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.list(agent, history, true, output, talk).await?;
-        }
-    }
-
-    async fn list(
-        &self,
-        agent: &Agent,
-        history: &mut History,
-        one_of_many: bool,
-        output: &mut Output,
-        talk: &mut Talk,
-    ) -> Result<Exit, Failure> {
-        let listing = agent.within_limit(list::read(agent, self.request(output))).await?;
-        let first = history.is_empty();
-        if one_of_many {
-            output.next_answer(first)?;
-        }
-        self.show(listing, history, output, talk)
-    }
-
     fn request(&self, output: &Output) -> v1::ListProcessesRequest {
         let detail = self.fields().any(field::Field::is_detail);
         v1::ListProcessesRequest {

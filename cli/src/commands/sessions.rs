@@ -89,7 +89,7 @@ pub(crate) fn show_started(
         id: wish.session.clone(),
         kind: wish.kind.name().to_owned(),
         target: survey.target.name.clone(),
-        level: wish.level.number().to_string(),
+        level: wish.level.name().to_owned(),
         user: user.to_owned(),
         reason: wish.reason.clone(),
         state: word(Status::Running),

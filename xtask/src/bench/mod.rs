@@ -24,7 +24,8 @@ use clap::ValueEnum;
 use self::report::Report;
 use self::tools::Tools;
 use crate::container::Engine;
-use crate::{Result, bootstrap, command, engine, image, targets, undo};
+use crate::image::{self, Build};
+use crate::{Result, bootstrap, command, engine, targets, undo};
 
 /// What to measure, and how often.
 #[derive(clap::Args)]
@@ -79,7 +80,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
     let address = engine::address();
     let socket = address.strip_prefix("unix://").ok_or("the benchmarks need an engine on a Unix socket")?;
     bootstrap::bootstrap(workspace)?;
-    image::image(workspace)?;
+    image::image(workspace, Build::Shipped)?;
     targets::targets(workspace)?;
     command::run(command::cargo(workspace).args(["build", "--release", "--package", "dbgctl"]))?;
     Engine::default().load_targets(workspace)?;

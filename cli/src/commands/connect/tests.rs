@@ -38,7 +38,7 @@ async fn shown(format: Format, response: ConnectResponse) -> (String, String, Ex
     let args = Args { peer: "db:5432".parse().unwrap(), timeout: Duration::from_secs(5) };
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let exit = args.run(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
+    let exit = args.ask(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
     (stdout.text(), stderr.text(), exit)
 }
 

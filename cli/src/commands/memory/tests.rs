@@ -51,7 +51,7 @@ async fn shown(format: Format, parts: Vec<Part>) -> (String, String, Exit) {
     let agent = agent_with(MemoryServiceServer::new(Fake(parts))).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let exit = Args::default().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
+    let exit = Args::default().ask(&agent, &mut output, &mut Talk::to(stderr.clone())).await.unwrap();
     (stdout.text(), stderr.text(), exit)
 }
 

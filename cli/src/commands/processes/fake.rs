@@ -16,8 +16,8 @@ use tonic::{Request, Response, Status};
 use super::Args;
 use super::list::History;
 use super::row::ProcessRow;
-use crate::commands::Failure;
 use crate::commands::testing::{Replies, Written, agent_with};
+use crate::commands::{Failure, Question as _};
 use crate::exit::Exit;
 use crate::render::{Format, Output, Talk};
 
@@ -119,7 +119,7 @@ pub(super) async fn shown_as_asked(
     let agent = channel(answers, expected).await;
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output = Output::to(format, stdout.clone());
-    let result = args(words).unwrap().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
+    let result = args(words).unwrap().ask(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
     Shown { stdout: stdout.text(), stderr: stderr.text(), result }
 }
 

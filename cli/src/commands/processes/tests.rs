@@ -257,15 +257,13 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
     }
     let agent = channel(vec![answer(HEADER, mixed())], None).await;
     let mut output = Output::to(Format::Table, Closed);
-    let result = Args::default().run(&agent, &mut output, &mut Talk::to(Written::default())).await;
+    let result = Args::default().ask(&agent, &mut output, &mut Talk::to(Written::default())).await;
     assert_eq!(result.unwrap(), Exit::Answered);
 }
 
 #[test]
 fn options_are_checked_and_the_help_has_examples() {
     assert!(args(&["--tree", "--sort", "-cpu", "--filter", "cpu>5", "--filter", "user=www"]).is_ok());
-    assert_eq!(args(&["--watch"]).unwrap().watch, Some(Duration::from_secs(1)));
-    assert!(args(&["--watch", "web"]).unwrap_err().contains("name the container before --watch"));
     assert!(args(&["--limit", "0"]).is_err());
     assert!(args(&["--sort", "memory"]).unwrap_err().contains("`memory` is not a field"));
     let help = Args::augment_args(clap::Command::new("ps")).render_long_help().to_string();
@@ -278,7 +276,7 @@ async fn a_watched_terminal_is_repainted_within_its_height() {
     let (stdout, stderr) = (Written::default(), Written::default());
     let mut output =
         Output::to(Format::Table, stdout.clone()).on_terminal(|| Terminal { columns: 60, rows: 10 });
-    let _ = args(&["--watch"]).unwrap().run(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
+    let _ = args(&["--watch"]).unwrap().ask(&agent, &mut output, &mut Talk::to(stderr.clone())).await;
 
     let stdout = stdout.text();
     let screens: Vec<_> = stdout.split("\x1b[H\x1b[J").skip(1).collect();

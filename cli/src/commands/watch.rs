@@ -1,0 +1,87 @@
+//! Asking the same again and again.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use super::Failure;
+use crate::exit::Exit;
+use crate::render::Output;
+
+/// Whether a question is asked once, or again and again.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Watch {
+    /// Ask again and again, at this interval
+    #[arg(long = "watch", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval)]
+    interval: Option<Duration>,
+}
+
+/// Which of several answers one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// There is no other.
+    Only,
+    /// The first of many.
+    First,
+    /// A later one of many.
+    Later,
+}
+
+impl Turn {
+    /// Makes room for the answer. Call it once there is one, so that a screen is not empty while it is waited for.
+    pub(crate) fn begin(self, output: &mut Output) -> io::Result<()> {
+        if self == Self::Only { Ok(()) } else { output.next_answer(self == Self::First) }
+    }
+}
+
+impl Watch {
+    /// Asks once, or until that fails: the reader goes away, or the agent does.
+    pub(crate) async fn repeat(
+        self,
+        mut ask: impl AsyncFnMut(Turn) -> Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        let Some(interval) = self.interval else { return ask(Turn::Only).await };
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turn = Turn::First;
+        loop {
+            ticks.tick().await;
+            ask(turn).await?;
+            turn = Turn::Later;
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let expected = "expected a time from 100ms to 1h, such as 2s; name the container before --watch";
+    match humantime::parse_duration(text) {
+        Ok(interval) if (100..=3_600_000).contains(&interval.as_millis()) => Ok(interval),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        watch: Watch,
+    }
+
+    #[test]
+    fn an_interval_is_sensible_and_a_second_if_not_given() {
+        let interval =
+            |words: &[&str]| Line::try_parse_from([&["x"], words].concat()).map(|line| line.watch.interval);
+        assert_eq!(interval(&[]).unwrap(), None);
+        assert_eq!(interval(&["--watch"]).unwrap(), Some(Duration::from_secs(1)));
+        assert_eq!(interval(&["--watch", "250ms"]).unwrap(), Some(Duration::from_millis(250)));
+        let error = interval(&["--watch", "web"]).unwrap_err().to_string();
+        assert!(error.contains("name the container before --watch"), "{error}");
+        assert!(interval(&["--watch", "1ms"]).is_err());
+    }
+}
