@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use dbgctl_linux::cgroupfs::Cgroup;
 use dbgctl_linux::scene::{self, Scene};
 use dbgctl_linux::target::{self, ContainerId};
-use dbgctl_linux::{Moment, Pid, ReadError, Root, Units};
+use dbgctl_linux::{Buffer, Moment, Pid, ReadError, Root, Units};
 
 use crate::error::ProbeError;
 
@@ -74,5 +75,14 @@ impl Sources {
     /// [`ProbeError::TargetGone`] if no process of the target is to be seen.
     pub fn target_init(&self) -> Result<Pid, ProbeError> {
         target::init(&self.root, &self.target)?.ok_or(ProbeError::TargetGone)
+    }
+
+    /// The target's control group, as its process `init` sees it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cgroup::find`] has it.
+    pub fn target_cgroup(&self, init: Pid, buffer: &mut Buffer) -> Result<Cgroup<'_>, ReadError> {
+        Cgroup::find(&self.root, init, &self.target, buffer)
     }
 }

@@ -13,9 +13,9 @@ use dbgctl_agent::{probes, stream};
 use dbgctl_proto::v1::memory_service_server::MemoryService;
 use dbgctl_proto::v1::process_service_server::ProcessService;
 use dbgctl_proto::v1::{
-    End, Gap, ListMemoryRequest, ListMemoryResponse, ListProcessesRequest, ListProcessesResponse,
-    MemoryLimit, Process, ProcessMemory, ProcessOrigin, ProcessState, Summary, list_memory_response,
-    list_processes_response, memory_limit,
+    End, Gap, Limit, ListMemoryRequest, ListMemoryResponse, ListProcessesRequest, ListProcessesResponse,
+    Process, ProcessMemory, ProcessOrigin, ProcessState, Summary, limit, list_memory_response,
+    list_processes_response,
 };
 use tokio_stream::StreamExt;
 use tonic::{Code, Request, Status};
@@ -156,7 +156,7 @@ async fn memory_begins_with_the_cgroup_and_then_the_biggest_process() {
     let (parts, summary) = memory(0).await;
     let list_memory_response::Part::Cgroup(cgroup) = &parts[0] else { panic!("no cgroup at the start") };
     assert_eq!((cgroup.version, cgroup.current_bytes), (1, Some(1835008)));
-    assert_eq!(cgroup.limit, Some(MemoryLimit { limit: Some(memory_limit::Limit::Bytes(64 << 20)) }));
+    assert_eq!(cgroup.limit, Some(Limit { limit: Some(limit::Limit::At(64 << 20)) }));
     let rows = rows_of(&parts);
     assert_eq!(rows.iter().map(|process| process.pid).collect::<Vec<_>>(), [1, 7, 11]);
     assert_eq!((rows[0].command.as_slice(), rows[0].swap_pss_bytes), (&b"init"[..], Some(0)));

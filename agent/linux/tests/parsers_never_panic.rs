@@ -1,6 +1,6 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
-use dbgctl_linux::cgroupfs::memory;
+use dbgctl_linux::cgroupfs::{keyed, memory, pressure};
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{cgroup, cmdline, identity, smaps_rollup, stat, status, wchan};
 use dbgctl_linux::scene;
@@ -95,9 +95,10 @@ proptest! {
         let _ = scene::parse(&text);
         let _ = wchan::parse(&text);
         let _ = passwd::parse(&text).name(0);
-        let _ = memory::parse_current(&text);
-        let _ = memory::parse_max(&text);
         let _ = memory::parse_limit_in_bytes(&text, 4096);
+        let _ = keyed::parse(&text);
+        let _ = keyed::parse_limit(&text);
+        let _ = pressure::parse(&text);
         let id: ContainerId = "a".repeat(64).parse().unwrap();
         let _ = id.is_in(&String::from_utf8_lossy(&text));
     }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use dbgctl_linux::cgroupfs::memory::{self, Limit, Version};
+use dbgctl_linux::cgroupfs::{Cgroup, Limit, Version, memory};
 use dbgctl_linux::etc::passwd;
+use dbgctl_linux::target::ContainerId;
 use dbgctl_linux::{Buffer, Pid, ReadError, Root};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
@@ -45,8 +46,10 @@ impl Target {
         Ok(String::from_utf8(file.read(bound, &mut buffer)?.to_vec()).unwrap())
     }
 
-    fn memory(&self) -> Result<memory::Memory, ReadError> {
-        memory::read(&self.root, INIT, 4096, &mut Buffer::default())
+    fn memory(&self) -> Result<(Version, memory::Memory), ReadError> {
+        let id: ContainerId = "a".repeat(64).parse().unwrap();
+        let cgroup = Cgroup::find(&self.root, INIT, &id, &mut Buffer::default())?;
+        Ok((cgroup.version(), memory::read(&cgroup, 4096, &mut Buffer::default())))
     }
 }
 
@@ -118,26 +121,28 @@ fn both_versions_of_control_groups_are_found() {
 
     target.write("sys/fs/cgroup/memory/memory.usage_in_bytes", "4096\n");
     target.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-    let memory = target.memory().unwrap();
-    assert_eq!((memory.version, memory.current_bytes.unwrap()), (Version::V1, 4096));
+    let (version, memory) = target.memory().unwrap();
+    assert_eq!((version, memory.current_bytes.unwrap()), (Version::V1, 4096));
     assert_eq!(memory.limit.unwrap(), Limit::Unlimited);
 
+    target.write("sys/fs/cgroup/cgroup.events", "populated 1\nfrozen 0\n");
     target.write("sys/fs/cgroup/memory.current", "8192\n");
     target.write("sys/fs/cgroup/memory.max", "1048576\n");
-    let memory = target.memory().unwrap();
-    assert_eq!((memory.version, memory.current_bytes.unwrap()), (Version::V2, 8192));
-    assert_eq!(memory.limit.unwrap(), Limit::Bytes(1 << 20));
+    let (version, memory) = target.memory().unwrap();
+    assert_eq!((version, memory.current_bytes.unwrap()), (Version::V2, 8192));
+    assert_eq!(memory.limit.unwrap(), Limit::At(1 << 20));
 
     fs::remove_file(target.path("sys/fs/cgroup/memory.max")).unwrap();
-    let memory = target.memory().unwrap();
+    let (_, memory) = target.memory().unwrap();
     assert!(memory.current_bytes.is_ok() && memory.limit.unwrap_err().is_gone());
 }
 
 #[test]
 fn a_malformed_file_is_named_with_its_line() {
     let target = Target::new();
+    target.write("sys/fs/cgroup/cgroup.events", "populated 1\nfrozen 0\n");
     target.write("sys/fs/cgroup/memory.current", "lots\n");
-    let error = target.memory().unwrap().current_bytes.unwrap_err();
+    let error = target.memory().unwrap().1.current_bytes.unwrap_err();
     let text = error.to_string();
     assert!(
         text.ends_with("root/sys/fs/cgroup/memory.current:1: expected a number of bytes, found \"lots\\n\""),

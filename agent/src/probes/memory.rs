@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use dbgctl_linux::cgroupfs::memory::{self, Limit, Version};
+use dbgctl_linux::cgroupfs::{Cgroup, memory};
 use dbgctl_linux::procfs::smaps_rollup::{self, SmapsRollup};
 use dbgctl_linux::procfs::{pids, stat};
 use dbgctl_linux::target::{Origin, Origins};
@@ -13,6 +13,7 @@ use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
 use tonic::{Request, Response, Status};
 
+use super::cgroup::{limit_message, version_number};
 use crate::gaps::{self, Gaps};
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
@@ -75,8 +76,8 @@ const REUSE_NANOS: u64 = 500_000_000;
 fn collect(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Result<(), Halt> {
     let init = sources.target_init()?;
     let mut buffer = Buffer::default();
-    let memory = memory::read(sources.root(), init, sources.units().page_bytes, &mut buffer);
-    let cgroup = cgroup_message(memory, &mut out.gaps);
+    let cgroup = sources.target_cgroup(init, &mut buffer);
+    let cgroup = cgroup_message(cgroup, sources.units().page_bytes, &mut buffer, &mut out.gaps);
     out.lead(v1::ListMemoryResponse { part: Some(Part::Cgroup(cgroup)) })?;
 
     let listed = sources.now();
@@ -137,32 +138,27 @@ fn biggest_first(sources: &Sources, out: &mut Out<v1::ListMemoryResponse>) -> Re
     Ok(processes)
 }
 
-fn cgroup_message(memory: Result<memory::Memory, ReadError>, gaps: &mut Gaps) -> v1::CgroupMemory {
-    let memory = match memory {
-        Ok(memory) => memory,
+fn cgroup_message(
+    cgroup: Result<Cgroup<'_>, ReadError>,
+    page_bytes: u64,
+    buffer: &mut Buffer,
+    gaps: &mut Gaps,
+) -> v1::CgroupMemory {
+    let cgroup = match cgroup {
+        Ok(cgroup) => cgroup,
         Err(error) => {
             match error.is_gone() {
-                true => gaps.add("memory of the cgroup", "the target sees no memory controller"),
+                true => gaps.add("memory of the cgroup", "the target sees no control group of its own"),
                 false => gaps.add_error("memory of the cgroup", &error),
             }
             return v1::CgroupMemory { version: 0, current_bytes: None, limit: None };
         }
     };
-    let version = match memory.version {
-        Version::V1 => 1,
-        Version::V2 => 2,
-    };
+    let memory = memory::read(&cgroup, page_bytes, buffer);
+    let version = version_number(cgroup.version());
     let current_bytes = memory.current_bytes.map_err(|error| gaps.add_error("memory of the cgroup", &error));
     let limit = memory.limit.map_err(|error| gaps.add_error("memory limit of the cgroup", &error));
     v1::CgroupMemory { version, current_bytes: current_bytes.ok(), limit: limit.ok().map(limit_message) }
-}
-
-fn limit_message(limit: Limit) -> v1::MemoryLimit {
-    let limit = match limit {
-        Limit::Unlimited => v1::memory_limit::Limit::Unlimited(true),
-        Limit::Bytes(bytes) => v1::memory_limit::Limit::Bytes(bytes),
-    };
-    v1::MemoryLimit { limit: Some(limit) }
 }
 
 fn message(process: Process, memory: &SmapsRollup) -> v1::ProcessMemory {

@@ -1,5 +1,6 @@
 //! The probes: each collects findings from the sources, and makes messages of them.
 
+mod cgroup;
 pub mod connect;
 pub mod memory;
 pub mod processes;

@@ -4,8 +4,8 @@
 mod tests;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::v1::limit::Limit;
 use dbgctl_proto::v1::list_memory_response::Part;
-use dbgctl_proto::v1::memory_limit::Limit;
 use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
 use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
 
@@ -146,7 +146,7 @@ fn cgroup_fields(cgroup: &CgroupMemory, object: &mut Object<'_>) {
     object.number("version", u64::from(cgroup.version));
     object.number("current_bytes", cgroup.current_bytes);
     match limit(cgroup) {
-        Some(Limit::Bytes(bytes)) => object.number("limit", bytes),
+        Some(Limit::At(bytes)) => object.number("limit", bytes),
         Some(Limit::Unlimited(_)) => object.text("limit", "max"),
         None => object.null("limit"),
     }
@@ -175,7 +175,7 @@ fn totals(cgroup: Option<&CgroupMemory>, processes: &[ProcessMemory]) -> Vec<Str
 fn cgroup_sentence(cgroup: &CgroupMemory, sum: Option<u64>) -> String {
     let current = cgroup.current_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
     let limit = match limit(cgroup) {
-        Some(Limit::Bytes(limit)) => {
+        Some(Limit::At(limit)) => {
             let share = cgroup.current_bytes.filter(|_| limit > 0);
             let share = share.map(|current| Percent(current as f64 / limit as f64 * 100.0));
             format!(" of {}{}", Bytes(limit), share.map_or_else(String::new, |share| format!(" ({share}%)")))

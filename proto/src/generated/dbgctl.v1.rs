@@ -525,6 +525,48 @@ pub mod agent_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A limit, in the unit of the field that has it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limit {
+    #[prost(oneof = "limit::Limit", tags = "1, 2")]
+    pub limit: ::core::option::Option<limit::Limit>,
+}
+/// Nested message and enum types in `Limit`.
+pub mod limit {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Limit {
+        #[prost(uint64, tag = "1")]
+        At(u64),
+        /// Always true: no limit is set.
+        #[prost(bool, tag = "2")]
+        Unlimited(bool),
+    }
+}
+/// Time lost waiting for a resource: Linux, Documentation/accounting/psi.rst.
+///
+/// Absent in version 1, before Linux 4.20, and where the kernel was started without it.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Pressure {
+    /// At least one task waited.
+    #[prost(message, optional, tag = "1")]
+    pub some: ::core::option::Option<Stall>,
+    /// All tasks waited. Absent for the CPU of the whole system before Linux 5.13.
+    #[prost(message, optional, tag = "2")]
+    pub full: ::core::option::Option<Stall>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Stall {
+    /// Share of the last 10, 60 and 300 seconds, from 0 to 100.
+    #[prost(double, tag = "1")]
+    pub avg10_percent: f64,
+    #[prost(double, tag = "2")]
+    pub avg60_percent: f64,
+    #[prost(double, tag = "3")]
+    pub avg300_percent: f64,
+    /// Since the group was made.
+    #[prost(uint64, tag = "4")]
+    pub total_micros: u64,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConnectRequest {
     /// A name or an address, IPv6 without brackets. At most 253 bytes.
@@ -1009,23 +1051,7 @@ pub struct CgroupMemory {
     pub current_bytes: ::core::option::Option<u64>,
     /// v1: memory.limit_in_bytes. v2: memory.max. Absent: not readable.
     #[prost(message, optional, tag = "3")]
-    pub limit: ::core::option::Option<MemoryLimit>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct MemoryLimit {
-    #[prost(oneof = "memory_limit::Limit", tags = "1, 2")]
-    pub limit: ::core::option::Option<memory_limit::Limit>,
-}
-/// Nested message and enum types in `MemoryLimit`.
-pub mod memory_limit {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Limit {
-        #[prost(uint64, tag = "1")]
-        Bytes(u64),
-        /// Always true: no limit is set.
-        #[prost(bool, tag = "2")]
-        Unlimited(bool),
-    }
+    pub limit: ::core::option::Option<Limit>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessMemoryBatch {

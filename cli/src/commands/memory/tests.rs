@@ -1,7 +1,7 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
 use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
-use dbgctl_proto::v1::{End, Gap, MemoryLimit, ProcessMemoryBatch};
+use dbgctl_proto::v1::{End, Gap, ProcessMemoryBatch};
 use tonic::{Request, Response, Status};
 
 use super::*;
@@ -38,7 +38,7 @@ fn process(pid: u32, mib: u64, command: &[u8]) -> ProcessMemory {
 
 fn parts(limit: Option<Limit>) -> Vec<Part> {
     let cgroup =
-        CgroupMemory { version: 2, current_bytes: Some(512 << 20), limit: Some(MemoryLimit { limit }) };
+        CgroupMemory { version: 2, current_bytes: Some(512 << 20), limit: Some(v1::Limit { limit }) };
     let processes = vec![process(1, 2, b"init"), process(9, 300, b"ja\nva\x1b[0m")];
     vec![
         Part::Cgroup(cgroup),
@@ -57,7 +57,7 @@ async fn shown(format: Format, parts: Vec<Part>) -> (String, String, Exit) {
 
 #[tokio::test]
 async fn the_biggest_share_comes_first_and_the_cgroup_last() {
-    let (stdout, stderr, exit) = shown(Format::Table, parts(Some(Limit::Bytes(1 << 30)))).await;
+    let (stdout, stderr, exit) = shown(Format::Table, parts(Some(Limit::At(1 << 30)))).await;
     assert_eq!(
         stdout,
         "PID       RSS      PSS      USS  COMMAND\n\
