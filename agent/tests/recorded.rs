@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dbgctl_agent::error::{BadRequest, ProbeError};
+use dbgctl_agent::guard::Lacking;
 use dbgctl_agent::sources::Sources;
 use dbgctl_agent::stream::Bounded;
 use dbgctl_agent::{probes, stream};
@@ -138,7 +139,10 @@ async fn a_limit_is_told_only_if_there_was_more() {
 
 async fn memory(limit: u32) -> (Vec<list_memory_response::Part>, Summary) {
     let service = probes::memory::Memory::new(scene());
-    let stream = service.list_memory(Request::new(ListMemoryRequest { limit })).await.unwrap().into_inner();
+    let mut request = Request::new(ListMemoryRequest { limit });
+    // As the guard tells it.
+    request.extensions_mut().insert(Lacking(vec!["CAP_SYS_PTRACE"]));
+    let stream = service.list_memory(request).await.unwrap().into_inner();
     let mut parts: Vec<_> = drain(stream).await.into_iter().map(|message| message.part.unwrap()).collect();
     let Some(list_memory_response::Part::Summary(summary)) = parts.pop() else {
         panic!("no summary at the end")
