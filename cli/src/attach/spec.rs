@@ -152,7 +152,7 @@ impl Spec {
             (label::VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ];
         Self {
-            name: sidecar_name(&wish.session, &wish.level.name().to_owned()),
+            name: sidecar_name(&wish.session, wish.level.name()),
             image: image.to_owned(),
             entrypoint: AGENT_PATH.to_owned(),
             arguments: arguments(target, wish),
