@@ -45,6 +45,11 @@ pub fn agent_image_dir() -> PathBuf {
     from_tree("DBGCTL_AGENT_IMAGE_DIR", "target/agent-image")
 }
 
+/// Archives of the programs that play targets.
+fn target_image_dir() -> PathBuf {
+    from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image")
+}
+
 /// How much slower than a developer's machine this one is: 10 under emulation.
 pub fn patience() -> u32 {
     env::var("DBGCTL_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
@@ -203,19 +208,32 @@ impl Target {
     /// `docker run -d OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn run(options: &[&str], command: &[&str]) -> Self {
-        Self::make(&["run", "-d"], options, command)
+        Self::make(target_image(), &["run", "-d"], options, command)
     }
 
     /// `docker create OPTIONS dbgctl-test/target COMMAND`. Without a network, unless the options name one.
     #[track_caller]
     pub fn create(options: &[&str], command: &[&str]) -> Self {
-        Self::make(&["create"], options, command)
+        Self::make(target_image(), &["create"], options, command)
     }
 
     /// A distroless HTTP server with three workers: read-only, not root.
     #[track_caller]
     pub fn web() -> Self {
         Self::run(&["--read-only", "--user", "1000:1000"], &["serve", "--workers", "3"]).ready()
+    }
+
+    /// A program that people really run, from Debian's packages and without a shell: `redis`, `nginx` or `postgres`.
+    /// `None` where `cargo xtask programs` could not make its image.
+    #[track_caller]
+    pub fn of_debian(program: &str) -> Option<Self> {
+        let archive = target_image_dir().join(format!("{program}-amd64.tar.gz"));
+        if !archive.exists() {
+            eprintln!("skipped: no image of {program}, see `cargo xtask programs`");
+            return None;
+        }
+        docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);
+        Some(Self::make(&format!("dbgctl-test/{program}"), &["run", "-d"], &[], &[]))
     }
 
     /// Waits until its program says that all its processes stand.
@@ -227,8 +245,7 @@ impl Target {
     }
 
     #[track_caller]
-    fn make(how: &[&str], options: &[&str], command: &[&str]) -> Self {
-        let image = target_image();
+    fn make(image: &str, how: &[&str], options: &[&str], command: &[&str]) -> Self {
         let name = unique("target");
         let mut before = vec!["--name", name.as_str(), "--label", "dbgctl-test=1"];
         if !options.contains(&"--network") {
@@ -299,7 +316,7 @@ pub fn target_image() -> &'static str {
 
 /// Loads the image of the targets into the engine at `host`, or into the usual one.
 fn load_into(host: Option<&str>) {
-    let archive = from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image").join("amd64.tar.gz");
+    let archive = target_image_dir().join("amd64.tar.gz");
     let host = host.map_or(vec![], |host| vec!["-H", host]);
     docker_ok(&[&host[..], &["load", "-q", "-i", archive.to_str().unwrap()]].concat());
 }

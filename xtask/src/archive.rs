@@ -1,9 +1,10 @@
-//! Packs one static binary into an image that `docker load` accepts, without an engine.
+//! Packs files into an image that `docker load` accepts, without an engine.
 //!
 //! Format: a docker-archive is a tar with `manifest.json`, the image's configuration and its layers.
-//! Same binary and same settings give the same bytes: names are hashes, times are zero, and nothing of the
+//! Same files and same settings give the same bytes: names are hashes, times are zero, and nothing of the
 //! machine gets in.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use flate2::{Compression, GzBuilder};
@@ -18,12 +19,32 @@ pub(crate) struct Contents<'a> {
     pub(crate) arch: Arch,
     /// Name and tag under which an engine will list it.
     pub(crate) tag: &'a str,
-    /// The one file of the image, below `/`, which is also its entrypoint.
-    pub(crate) file_name: &'a str,
-    pub(crate) file: &'a [u8],
+    pub(crate) files: &'a [File<'a>],
+    /// The program, and what it is started with.
+    pub(crate) entrypoint: &'a [&'a str],
     /// As in `docker run --user`; empty for root.
     pub(crate) user: &'a str,
     pub(crate) labels: Value,
+    /// How hard to try to make the archive small.
+    pub(crate) compression: Compression,
+}
+
+/// A file or, if its path ends in `/`, a directory.
+#[derive(Clone)]
+pub(crate) struct File<'a> {
+    /// Below `/`, without a leading one.
+    pub(crate) path: Cow<'a, str>,
+    pub(crate) mode: u32,
+    /// User and group.
+    pub(crate) owner: u64,
+    pub(crate) content: Cow<'a, [u8]>,
+}
+
+impl<'a> File<'a> {
+    /// A file of root's that everyone may read, and execute if `mode` says so.
+    pub(crate) fn new(path: impl Into<Cow<'a, str>>, mode: u32, content: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { path: path.into(), mode, owner: 0, content: content.into() }
+    }
 }
 
 /// An image ready to be written to disk.
@@ -38,7 +59,7 @@ pub(crate) struct Image {
 
 /// Packs `contents`.
 pub(crate) fn pack(contents: &Contents<'_>) -> Result<Image> {
-    let layer = tar_of(&[(contents.file_name, 0o555, contents.file)])?;
+    let layer = tar_of(contents.files)?;
     let layer_digest = sha256_hex(&layer);
     let config = serde_json::to_vec(&config(contents, &layer_digest))?;
     let config_name = format!("{}.json", sha256_hex(&config));
@@ -49,11 +70,11 @@ pub(crate) fn pack(contents: &Contents<'_>) -> Result<Image> {
         "Layers": [&layer_name],
     }]))?;
     let archive = tar_of(&[
-        (&config_name, 0o444, &config),
-        (&layer_name, 0o444, &layer),
-        ("manifest.json", 0o444, &manifest),
+        File::new(&config_name, 0o444, &config),
+        File::new(&layer_name, 0o444, &layer),
+        File::new("manifest.json", 0o444, &manifest),
     ])?;
-    Ok(Image { archive: gzip(&archive)?, layer_bytes: layer.len(), config })
+    Ok(Image { archive: gzip(&archive, contents.compression)?, layer_bytes: layer.len(), config })
 }
 
 /// The image's configuration, see the OCI image specification.
@@ -65,7 +86,7 @@ fn config(contents: &Contents<'_>, layer_digest: &str) -> Value {
         "config": {
             "User": contents.user,
             "Env": [],
-            "Entrypoint": [format!("/{}", contents.file_name)],
+            "Entrypoint": contents.entrypoint,
             "Labels": contents.labels,
         },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
@@ -73,24 +94,26 @@ fn config(contents: &Contents<'_>, layer_digest: &str) -> Value {
     })
 }
 
-fn tar_of(files: &[(&str, u32, &[u8])]) -> Result<Vec<u8>> {
+fn tar_of(files: &[File<'_>]) -> Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
-    for (name, mode, content) in files {
+    for file in files {
+        let is_directory = file.path.ends_with('/');
+        let kind = if is_directory { tar::EntryType::Directory } else { tar::EntryType::Regular };
         let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_mode(*mode);
-        header.set_uid(0);
-        header.set_gid(0);
+        header.set_entry_type(kind);
+        header.set_mode(file.mode);
+        header.set_uid(file.owner);
+        header.set_gid(file.owner);
         header.set_mtime(0);
-        header.set_size(u64::try_from(content.len())?);
-        tar.append_data(&mut header, name, *content)?;
+        header.set_size(u64::try_from(file.content.len())?);
+        tar.append_data(&mut header, &*file.path, &*file.content)?;
     }
     Ok(tar.into_inner()?)
 }
 
 /// Compressed with a header that names neither file, time nor system.
-fn gzip(content: &[u8]) -> Result<Vec<u8>> {
-    let mut gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
+fn gzip(content: &[u8], compression: Compression) -> Result<Vec<u8>> {
+    let mut gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), compression);
     gzip.write_all(content)?;
     Ok(gzip.finish()?)
 }
@@ -110,10 +133,11 @@ mod tests {
         let contents = Contents {
             arch: Arch::Arm64,
             tag: "dbgctl/sample:1",
-            file_name: "agent",
-            file: b"\x7fELF sample",
+            files: &[File::new("agent", 0o555, b"\x7fELF sample")],
+            entrypoint: &["/agent"],
             user: "65533:65533",
             labels,
+            compression: Compression::best(),
         };
         pack(&contents).unwrap()
     }
@@ -150,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_layer_holds_one_file_that_nobody_may_write() {
-        let layer = tar_of(&[("agent", 0o555, b"content")]).unwrap();
+        let layer = tar_of(&[File::new("agent", 0o555, b"content")]).unwrap();
         let mut archive = tar::Archive::new(layer.as_slice());
         let entries: Vec<_> =
             archive.entries().unwrap().map(|entry| entry.unwrap().header().clone()).collect();

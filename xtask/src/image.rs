@@ -5,11 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
 use serde_json::json;
 
 use crate::Result;
 use crate::arch::Arch;
-use crate::archive::{self, Contents, Image};
+use crate::archive::{self, Contents, File, Image};
 use crate::command;
 use crate::elf;
 use crate::toolchain::{MuslStd, Toolchain};
@@ -114,8 +115,8 @@ impl Agent {
         archive::pack(&Contents {
             arch: self.arch,
             tag: &format!("dbgctl/agent:{version}"),
-            file_name: "agent",
-            file: &self.agent,
+            files: &[File::new("agent", 0o555, &self.agent)],
+            entrypoint: &["/agent"],
             user: USER,
             labels: json!({
                 "org.opencontainers.image.description": "Looks at a container from beside it and answers typed probes",
@@ -125,6 +126,7 @@ impl Agent {
                 "org.opencontainers.image.title": "dbgctl agent",
                 "org.opencontainers.image.version": version,
             }),
+            compression: Compression::best(),
         })
     }
 

@@ -19,6 +19,7 @@ mod engine;
 mod image;
 mod needs;
 mod packages;
+mod programs;
 mod readme;
 mod targets;
 mod test;
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Build the programs that play the target and pack them into target/target-image/.
     Targets,
+    /// Pack redis, nginx and PostgreSQL from Debian's packages, without a shell, into target/target-image/.
+    Programs,
     /// Run everything that must hold before a change is taken.
     #[command(visible_alias = "ci")]
     Test,
@@ -95,6 +98,7 @@ fn run(workspace: &Path) -> Result {
             if verify_reproducible { image::verify_reproducible(workspace) } else { Ok(()) }
         }
         Command::Targets => targets::targets(workspace),
+        Command::Programs => programs::programs(workspace),
         Command::Test => test::test(workspace),
         Command::Bench(args) => bench::bench(workspace, &args),
         Command::Readme { check: true } => readme::check(workspace),

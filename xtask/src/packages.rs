@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Result, command};
@@ -80,6 +80,41 @@ pub(crate) fn install(names: &[&str]) -> Result {
     }
     command::output(apt_get().arg("update"))?;
     attempt().map(drop)
+}
+
+/// Whether packages can be had without installing them.
+pub(crate) fn can_download() -> bool {
+    is_debian()
+}
+
+/// Downloads packages, and those they need that are not installed here, without installing any. Returns their files.
+pub(crate) fn download(names: &[String], into: &Path) -> Result<Vec<PathBuf>> {
+    let listed = || {
+        let simulate = ["install", "--simulate", "--reinstall", "--no-install-recommends"];
+        command::output(apt_get().args(simulate).args(names))
+    };
+    let listed = listed().or_else(|_| {
+        command::output(apt_get().arg("update"))?;
+        listed()
+    })?;
+    let needed = listed.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
+    // What is written in other languages, and the compiler of the just-in-time compiler, is not worth its bytes.
+    let needed = needed.filter(|name| names.iter().any(|wanted| wanted == name) || is_small_library(name));
+    command::output(apt_get().arg("download").args(needed).current_dir(into))?;
+    let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "deb");
+    Ok(fs::read_dir(into)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .filter(is_package)
+        .collect())
+}
+
+fn is_small_library(name: &str) -> bool {
+    name.starts_with("lib")
+        && !name.starts_with("libllvm")
+        && !name.ends_with("-perl")
+        && !name.ends_with("-dev")
 }
 
 /// What a person types to install packages.

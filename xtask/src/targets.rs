@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
 use serde_json::json;
 
 use crate::Result;
 use crate::arch::Arch;
-use crate::archive::{self, Contents};
+use crate::archive::{self, Contents, File};
 use crate::command;
 use crate::elf;
 use crate::toolchain::Toolchain;
@@ -39,10 +40,11 @@ pub(crate) fn targets(workspace: &Path) -> Result {
         let image = archive::pack(&Contents {
             arch,
             tag: &format!("{repository}:latest"),
-            file_name: binary,
-            file: &file,
+            files: &[File::new(binary, 0o555, &file)],
+            entrypoint: &[&format!("/{binary}")],
             user: "",
             labels: json!({}),
+            compression: Compression::fast(),
         })?;
         let archive = archive(workspace, prefix);
         tree::write_if_changed(&archive, &image.archive)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::command::{self, cargo};
 use crate::image::{self, Build};
-use crate::{Result, bootstrap, codegen, readme, targets};
+use crate::{Result, bootstrap, codegen, programs, readme, targets};
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn test(workspace: &Path) -> Result {
@@ -18,6 +18,7 @@ pub(crate) fn test(workspace: &Path) -> Result {
     step("image", || image::image(workspace, Build::Shipped))?;
     step("image is reproducible", || image::verify_reproducible(workspace))?;
     step("targets", || targets::targets(workspace))?;
+    step("programs", || programs::programs(workspace))?;
     step("clippy", || {
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         command::run(cargo(workspace).args(clippy))
