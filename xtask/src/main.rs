@@ -21,6 +21,7 @@ mod needs;
 mod packages;
 mod programs;
 mod readme;
+mod record;
 mod targets;
 mod test;
 mod toolchain;
@@ -64,6 +65,15 @@ enum Command {
     Targets,
     /// Pack redis, nginx and PostgreSQL from Debian's packages, without a shell, into target/target-image/.
     Programs,
+    /// Record a running container as a scene for tests, into tests/fixtures/.
+    Record {
+        /// Its name or id.
+        container: String,
+        /// Name of the scene, for example cgroup-v1.
+        name: String,
+    },
+    /// Accept what the questions about the recorded scenes now answer. Read the diff like code.
+    Bless,
     /// Run everything that must hold before a change is taken.
     #[command(visible_alias = "ci")]
     Test,
@@ -99,11 +109,19 @@ fn run(workspace: &Path) -> Result {
         }
         Command::Targets => targets::targets(workspace),
         Command::Programs => programs::programs(workspace),
+        Command::Record { container, name } => record::record(workspace, &container, &name),
+        Command::Bless => bless(workspace),
         Command::Test => test::test(workspace),
         Command::Bench(args) => bench::bench(workspace, &args),
         Command::Readme { check: true } => readme::check(workspace),
         Command::Readme { check: false } => readme::write(workspace),
     }
+}
+
+fn bless(workspace: &Path) -> Result {
+    let mut test = command::cargo(workspace);
+    test.args(["test", "--quiet", "--package", "dbgctl", "--lib", "golden"]).env("DBGCTL_BLESS", "1");
+    command::run(&mut test)
 }
 
 /// The root of this tree.

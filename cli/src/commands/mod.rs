@@ -5,6 +5,8 @@ pub(crate) mod attach;
 pub(crate) mod connect;
 pub(crate) mod detach;
 mod gc;
+#[cfg(test)]
+mod golden;
 pub(crate) mod image;
 pub(crate) mod memory;
 pub(crate) mod processes;
@@ -67,10 +69,9 @@ macro_rules! verbs {
                 }
             }
 
-            async fn ask(&self, agent: &Agent, output: &mut Output) -> Result<Exit, Failure> {
-                let mut talk = Talk::stderr();
+            async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
                 match self {
-                    $(Self::$verb(question) => question.ask(agent, output, &mut talk).await,)+
+                    $(Self::$verb(question) => question.ask(agent, output, talk).await,)+
                 }
             }
         }
@@ -119,7 +120,7 @@ pub(crate) async fn answer(
     output: &mut Output,
 ) -> Result<Exit, Error> {
     let agent = Agent::new(sidecar.channel.clone(), attacher.options.time_limit);
-    match verb.ask(&agent, output).await {
+    match verb.ask(&agent, output, &mut Talk::stderr()).await {
         Ok(exit) => Ok(exit),
         Err(Failure::Rpc(status)) => {
             Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)
@@ -203,14 +204,8 @@ mod tests {
     #[test]
     fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
         use clap::Parser as _;
-        #[derive(clap::Parser)]
-        #[command(no_binary_name = true)]
-        struct Line {
-            #[command(subcommand)]
-            verb: Verb,
-        }
         for line in ["ps", "mem", "connect db:5432"] {
-            let Line { verb } = Line::parse_from(line.split(' '));
+            let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }
     }

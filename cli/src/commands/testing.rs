@@ -6,12 +6,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 use tonic::transport::{Endpoint, Server};
 
+use super::Verb;
 use super::agent::Agent;
+
+/// A question as it is typed, without the container.
+#[derive(Debug, clap::Parser)]
+#[command(no_binary_name = true)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
 
 /// What a service of these tests streams.
 pub(crate) type Replies<T> = tokio_stream::Iter<std::vec::IntoIter<Result<T, tonic::Status>>>;
@@ -32,10 +42,15 @@ where
     // An endless stream of connections, since a server ends with it.
     let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
     tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
-    let mut ours = Some(ours);
+    agent_over(ours).await
+}
+
+/// The agent at the other end of a pipe.
+pub(crate) async fn agent_over(pipe: DuplexStream) -> Agent {
+    let mut pipe = Some(pipe);
     let connector = tower::service_fn(move |_| {
-        let stream = ours.take().ok_or_else(|| io::Error::other("there is one connection only"));
-        async { stream.map(TokioIo::new) }
+        let pipe = pipe.take().ok_or_else(|| io::Error::other("there is one connection only"));
+        async { pipe.map(TokioIo::new) }
     });
     let channel = Endpoint::from_static("http://agent").connect_with_connector(connector).await.unwrap();
     Agent::new(channel, Duration::from_secs(60))

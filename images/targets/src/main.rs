@@ -20,6 +20,7 @@ mod kill_agent;
 mod many;
 mod memory;
 mod process;
+mod record;
 mod serve;
 mod signal;
 mod sys;
@@ -52,7 +53,8 @@ usage: target-program COMMAND
   unprotected [--seconds N]          a sidecar without any protection, to attack
   tempting                           files and sockets that everyone may write to
   confined [--hold CAPABILITIES] [--effects EFFECTS] [--unfiltered]
-                                     an agent that was taken over tries what it must not do";
+                                     an agent that was taken over tries what it must not do
+  record TARGET_ID                   a scene of the container beside this one, as a tar";
 
 fn main() -> ExitCode {
     if let Some(bystander) = hostile::Bystander::from_environment() {
@@ -83,6 +85,7 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "kill-agent" => kill_agent::run(arguments),
         "tempting" => tempting::run(),
         "confined" => confined::run(arguments),
+        "record" => record::run(arguments),
         "unprotected" => unprotected::run(arguments),
         unknown => Err(format!("no such command: {unknown}\n{USAGE}").into()),
     }
