@@ -9,6 +9,7 @@ pub mod host;
 pub mod images;
 pub mod private_engine;
 pub mod proxy;
+pub mod questions;
 pub mod running;
 pub mod terminal;
 

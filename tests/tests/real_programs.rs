@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
+use dbgctl_tests::questions::{OBSERVING, about};
 use dbgctl_tests::{Target, dbgctl, eventually};
 use serde_json::Value;
-
-/// Each question that observes, as it is typed after the container's name.
-const QUESTIONS: [&[&str]; 2] = [&["ps"], &["mem"]];
 
 /// What no question can tell, by design: the subject of its gap.
 const NEVER_TOLD: [&str; 1] = ["kernel stacks"];
@@ -18,15 +16,14 @@ fn expect_whole_answers(program: &str, is_up: impl Fn(&[Value]) -> bool) {
         is_up(&dbgctl(&["ps", &target.name, "-o", "json"]).expect(0).rows())
     });
     assert!(up, "{program} is not up: {}", target.logs());
-    for question in QUESTIONS {
-        let (verb, options) = question.split_first().unwrap();
-        let ask = |more: &[&str]| dbgctl(&[&[*verb, &target.name], options, more].concat());
-        let answer = ask(&["-o", "json"]).expect(0);
+    for question in OBSERVING {
+        let words = about(&target.name, question);
+        let answer = dbgctl(&[&["-o", "json"], &words[..]].concat()).expect(0);
         let gaps = answer.summary()["gaps"].as_array().cloned().unwrap_or_default();
         let unexpected: Vec<_> =
             gaps.iter().filter(|gap| !NEVER_TOLD.iter().any(|subject| gap["subject"] == **subject)).collect();
         assert!(unexpected.is_empty(), "{program}: {unexpected:?}\n{answer:?}");
-        let table = ask(&[]).expect(0);
+        let table = dbgctl(&words).expect(0);
         assert!(table.stdout().lines().count() > 1, "{table:?}");
     }
     target.expect_nothing_left();

@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 7] = [
+pub(crate) const PACKAGES: [Package; 8] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -61,6 +61,12 @@ pub(crate) const PACKAGES: [Package; 7] = [
         purpose: "compare with a debug image that has a shell",
         required: false,
         present: || command::exists("busybox"),
+    },
+    Package {
+        name: "strace",
+        purpose: "watch which system calls the agent makes",
+        required: false,
+        present: || command::exists("strace"),
     },
 ];
 

@@ -8,4 +8,5 @@ mod confinement;
 mod host;
 mod live;
 mod privacy;
+mod syscalls;
 mod takeover;

@@ -1,0 +1,10 @@
+//! What can be asked without sending anything, as it is typed after the container's name.
+
+/// Each verb that observes, with what it needs to be asked.
+pub const OBSERVING: [&[&str]; 3] = [&["ps"], &["ps", "--threads", "--sort", "wait"], &["mem"]];
+
+/// The words of a question about `container`.
+pub fn about<'a>(container: &'a str, question: &[&'a str]) -> Vec<&'a str> {
+    let (verb, options) = question.split_first().unwrap();
+    [&[*verb, container], options].concat()
+}
