@@ -7,6 +7,7 @@ pub mod gaps;
 pub mod guard;
 pub mod handshake;
 pub mod lifetime;
+mod listing;
 pub mod privilege;
 pub mod probes;
 pub mod seccomp;

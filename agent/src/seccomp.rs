@@ -39,6 +39,9 @@ pub enum SeccompError {
     /// There is no place for the one structure that the filter lets pass.
     #[error("cannot fix how files of the target are opened")]
     OpenHow(#[source] io::Error),
+    /// With CAP_DAC_READ_SEARCH that would lead to the host's files through any bind mount.
+    #[error("files can be opened by handle, although a filter is in force")]
+    Handles,
 }
 
 /// Calls that are allowed whatever their arguments.
@@ -173,6 +176,16 @@ pub fn install(effects: &[Effect]) -> Result<(), SeccompError> {
     let open_how = sys::fix_open_how().map_err(SeccompError::OpenHow)?;
     let program = program(effects, open_how).map_err(SeccompError::Compile)?;
     seccompiler::apply_filter(&program).map_err(SeccompError::Install)
+}
+
+/// Tries whether the filter that is in force refuses to open files by handle. Call it with CAP_DAC_READ_SEARCH in
+/// hand: nothing but a filter refuses it then.
+///
+/// # Errors
+///
+/// [`SeccompError::Handles`]: the agent must not serve.
+pub fn expect_no_handles() -> Result<(), SeccompError> {
+    if sys::handles_are_refused() { Ok(()) } else { Err(SeccompError::Handles) }
 }
 
 fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler::BackendError> {

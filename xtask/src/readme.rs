@@ -11,8 +11,12 @@ const BEGIN: &str = "<!-- probes:begin -->";
 const END: &str = "<!-- probes:end -->";
 
 /// The verb a user types, by the service that answers it.
-const VERBS: [(&str, &str); 3] =
-    [("ProcessService", "ps"), ("MemoryService", "mem"), ("ConnectService", "connect")];
+const VERBS: [(&str, &str); 4] = [
+    ("ProcessService", "ps"),
+    ("MemoryService", "mem"),
+    ("DescriptorService", "fds"),
+    ("ConnectService", "connect"),
+];
 
 /// Services that are not probes: they serve the session itself.
 const WITHOUT_VERB: [&str; 1] = ["AgentService"];

@@ -19,4 +19,4 @@ pub mod target;
 pub use clock::{Moment, Units};
 pub use error::{BadLine, ReadError};
 pub use pid::Pid;
-pub use root::{Buffer, Content, ProcName, Root};
+pub use root::{Buffer, Content, ProcDirectory, ProcName, Root};

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::NixPath as _;
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
@@ -15,9 +14,11 @@ use nix::unistd::read;
 use crate::{Pid, ReadError, sys};
 
 mod buffer;
+mod directory;
 mod name;
 
 pub use buffer::{Buffer, Content};
+pub use directory::ProcDirectory;
 pub use name::ProcName;
 
 /// A read that returns fewer bytes than this is the last one of its file.
@@ -29,6 +30,9 @@ const SHORT_READ_BYTES: usize = 4000;
 /// How often a file of the target is tried to be opened. Where its path leads through `..`, the kernel gives up with
 /// `EAGAIN` when anything on the machine was renamed meanwhile.
 const MOST_TRIES: usize = 100;
+
+/// What is read of a file at once that is taken line by line.
+const CHUNK_BYTES: usize = 64 << 10;
 
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
@@ -95,23 +99,53 @@ impl Root {
             .map_err(|errno| self.cannot("read", name, errno))
     }
 
+    /// Hands each line of a file below `/proc` to `take`, until that returns false. A file of any length takes no more
+    /// memory than its longest line, at most `bound` bytes; what is longer is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Io`].
+    pub(crate) fn lines(
+        &self,
+        name: &ProcName,
+        bound: usize,
+        mut take: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), ReadError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let file = openat(&self.proc, name.as_c_str(), flags, Mode::empty())
+            .map_err(|errno| self.cannot("open", name, self.recorded_errno(name, errno)))?;
+        let (mut chunk, mut begun) = (vec![0; CHUNK_BYTES], Vec::new());
+        loop {
+            let count = match read(&file, &mut chunk) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(self.cannot("read", name, errno)),
+            };
+            let mut parts = chunk[..count].split(|&byte| byte == b'\n').peekable();
+            while let Some(part) = parts.next() {
+                let room = bound.saturating_sub(begun.len());
+                begun.extend_from_slice(&part[..part.len().min(room)]);
+                // Of the last part the end is still to come.
+                if parts.peek().is_some() {
+                    if !take(&begun) {
+                        return Ok(());
+                    }
+                    begun.clear();
+                }
+            }
+        }
+        if !begun.is_empty() {
+            take(&begun);
+        }
+        Ok(())
+    }
+
     /// The numeric entries of a directory below `/proc`, ascending: processes of `/proc` itself, threads
     /// of `/proc/<pid>/task`.
     pub(crate) fn numbers(&self, name: &ProcName) -> Result<Vec<Pid>, ReadError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut dir = Dir::openat(&self.proc, name.as_c_str(), flags, Mode::empty())
-            .map_err(|errno| self.cannot("open", name, errno))?;
-        let mut numbers = Vec::new();
-        for entry in dir.iter() {
-            let entry = entry.map_err(|errno| self.cannot("list", name, errno))?;
-            if let Some(number) = crate::number::unsigned32(entry.file_name().to_bytes()) {
-                numbers.push(Pid(number));
-            }
-        }
-        // The kernel lists in ascending order already; a recording does not.
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+        let numbers = self.directory(name)?.numbers()?;
+        Ok(numbers.into_iter().map(Pid).collect())
     }
 
     /// The user id that owns a directory below `/proc`. Meaningless in a recording.

@@ -1,5 +1,8 @@
 //! The few system calls that no library wraps: the only file that may hold `unsafe`.
-#![expect(unsafe_code, reason = "capset(2) has no wrapper in nix, and openat2(2) is given a page of its own")]
+#![expect(
+    unsafe_code,
+    reason = "these calls have no wrapper in nix, or one that allocates; openat2(2) is given a page of its own"
+)]
 
 use std::ffi::CStr;
 use std::io;
@@ -46,6 +49,81 @@ pub fn set_capabilities(set: CapabilitySet) -> nix::Result<()> {
     // header and an array of two halves. The kernel only reads them.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, halves.as_ptr()) };
     Errno::result(result).map(drop)
+}
+
+/// Reads the link `name` in `directory` into `buffer`, and returns how many bytes it is long, or `buffer` is.
+///
+/// # Errors
+///
+/// Whatever readlinkat(2) can fail with.
+pub(crate) fn read_link(directory: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> nix::Result<usize> {
+    // SAFETY: the name ends in zero, and the kernel writes no more than the length of the buffer.
+    let result = unsafe {
+        libc::readlinkat(directory.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len())
+    };
+    usize::try_from(Errno::result(result)?).map_err(|_| Errno::EINVAL)
+}
+
+/// What statx(2) tells of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Type and permissions.
+    pub mode: u32,
+    /// Names of the file.
+    pub links: u64,
+    /// Number within its device.
+    pub inode: u64,
+    /// Length.
+    pub size_bytes: u64,
+    /// Storage that it takes.
+    pub allocated_bytes: u64,
+    /// Major and minor number of the device that it lives on.
+    pub device: (u32, u32),
+    /// Major and minor number of the device that it stands for.
+    pub special: (u32, u32),
+}
+
+/// The status of the file that `name` in `directory` leads to, as far as this machine knows it: a server is not asked.
+///
+/// # Errors
+///
+/// Whatever statx(2) can fail with.
+pub(crate) fn file_status(directory: BorrowedFd<'_>, name: &CStr) -> nix::Result<FileStatus> {
+    let mut status = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let (directory, flags) = (directory.as_raw_fd(), libc::AT_STATX_DONT_SYNC);
+    // SAFETY: the name ends in zero, and the kernel writes one structure of this layout.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            directory,
+            name.as_ptr(),
+            flags,
+            libc::STATX_BASIC_STATS,
+            status.as_mut_ptr(),
+        )
+    };
+    Errno::result(result)?;
+    // SAFETY: all bytes were zero before the kernel wrote some, and any bytes make a structure of integers.
+    let status = unsafe { status.assume_init() };
+    Ok(FileStatus {
+        mode: status.stx_mode.into(),
+        links: status.stx_nlink.into(),
+        inode: status.stx_ino,
+        size_bytes: status.stx_size,
+        allocated_bytes: status.stx_blocks.saturating_mul(512),
+        device: (status.stx_dev_major, status.stx_dev_minor),
+        special: (status.stx_rdev_major, status.stx_rdev_minor),
+    })
+}
+
+/// Whether a system call filter refuses to open files by handle to this thread.
+///
+/// Asked with CAP_DAC_READ_SEARCH in hand: then the kernel itself has no other reason for `EPERM`, and without a
+/// filter it complains of the arguments, which name no file. See open_by_handle_at(2).
+pub fn handles_are_refused() -> bool {
+    // SAFETY: the kernel refuses a null pointer and a descriptor that is none; no memory of ours is touched.
+    let result = unsafe { libc::syscall(libc::SYS_open_by_handle_at, -1, ptr::null_mut::<u8>(), 0) };
+    Errno::result(result) == Err(Errno::EPERM)
 }
 
 /// `struct open_how`, see openat2(2).

@@ -2,7 +2,9 @@
 
 use dbgctl_linux::cgroupfs::{keyed, memory, pressure};
 use dbgctl_linux::etc::passwd;
-use dbgctl_linux::procfs::{cgroup, cmdline, identity, smaps_rollup, stat, status, wchan};
+use dbgctl_linux::procfs::{
+    cgroup, cmdline, fd, fdinfo, identity, nofile, smaps_rollup, sockets, stat, status, wchan,
+};
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
 use proptest::prelude::*;
@@ -16,6 +18,15 @@ const SAMPLES: &[&[u8]] = &[
     b"561a-7ffe ---p 00000000 00:00 0    [rollup]\nRss:  1668 kB\nPss:   323 kB\nPss_Anon:  112 kB\nPss_File: 211 kB\n\
       Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
     b"do_epoll_wait",
+    b"/var/log/a (deleted)",
+    b"anon_inode:[eventpoll]",
+    b"socket:[4242]",
+    b"pos:\t0\nflags:\t02004002\nmnt_id:\t24\nino:\t3\nclockid: 1\nticks: 0\nit_value: (49, 406829417)\nlock:\t1: FLOCK\n\
+      tfd:        5 events:       19 data:                5\nsigmask:\t0000000000000201\nPid:\t-1\n",
+    b"Limit                     Soft Limit           Hard Limit           Units     \n\
+      Max open files            1024                 524288               files     \n",
+    b"   0: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000 0 0 7 1 0",
+    b"00000000fa9bd5f9: 00000002 00000000 00010000 0001 01  3888 /run/a b.sock",
     b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n",
     b"9223372036854771712\n",
     b"max\n",
@@ -94,6 +105,12 @@ proptest! {
         let _ = smaps_rollup::parse(&text);
         let _ = scene::parse(&text);
         let _ = wchan::parse(&text);
+        let _ = fd::parse(&text);
+        let _ = fdinfo::parse(&text);
+        let _ = nofile::parse(&text);
+        for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
+            let _ = sockets::parse(protocol, &text);
+        }
         let _ = passwd::parse(&text).name(0);
         let _ = memory::parse_limit_in_bytes(&text, 4096);
         let _ = keyed::parse(&text);

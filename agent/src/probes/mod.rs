@@ -2,6 +2,7 @@
 
 mod cgroup;
 pub mod connect;
+pub mod descriptors;
 pub mod memory;
 pub mod processes;
 
@@ -15,6 +16,7 @@ use crate::sources::Sources;
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
         .add_service(connect::service())
+        .add_service(descriptors::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));
 }

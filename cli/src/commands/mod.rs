@@ -3,6 +3,7 @@
 mod agent;
 pub(crate) mod attach;
 pub(crate) mod connect;
+pub(crate) mod descriptors;
 pub(crate) mod detach;
 mod gc;
 #[cfg(test)]
@@ -83,6 +84,8 @@ verbs! {
     Ps(processes),
     /// Break down the memory
     Mem(memory),
+    /// List the open files
+    Fds(descriptors),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
         use clap::Parser as _;
-        for line in ["ps", "mem", "connect db:5432"] {
+        for line in ["ps", "mem", "fds", "connect db:5432"] {
             let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }

@@ -9,7 +9,13 @@ const MOST_GAPS: usize = 20;
 
 /// The sentences for what is missing from a list of `nouns`. Empty if nothing is.
 pub(crate) fn sentences(summary: &Summary, nouns: &str) -> Vec<String> {
-    let mut lines: Vec<_> = summary.gaps.iter().take(MOST_GAPS).map(|gap| gap_sentence(gap, nouns)).collect();
+    sentences_of(summary, nouns, nouns)
+}
+
+/// The same for a list of `nouns` whose gaps count `others`.
+pub(crate) fn sentences_of(summary: &Summary, nouns: &str, others: &str) -> Vec<String> {
+    let mut lines: Vec<_> =
+        summary.gaps.iter().take(MOST_GAPS).map(|gap| gap_sentence(gap, others)).collect();
     if summary.gaps.len() > MOST_GAPS {
         lines.push(format!("{} more kinds of gaps", summary.gaps.len() - MOST_GAPS));
     }

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod attack;
+mod blocked;
 mod churn;
 mod confined;
 mod crash;
@@ -19,6 +20,7 @@ mod hostile;
 mod kill_agent;
 mod many;
 mod memory;
+mod open;
 mod process;
 mod record;
 mod serve;
@@ -45,6 +47,8 @@ usage: target-program COMMAND
   churn PER_SECOND                   children that come and go at that rate
   hostile                            names and command lines that attack whoever prints them
   threads N                          one process with N named threads
+  open                               one process that has one of everything open
+  blocked                            threads that wait in known system calls
   exit CODE [--after SECONDS]        end with that code
   crash                              end by abort
   attack [--once PID]                try to get into every new process
@@ -78,6 +82,8 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "churn" => churn::run(arguments),
         "hostile" => hostile::run(arguments),
         "threads" => threads::run(arguments),
+        "open" => open::run(),
+        "blocked" => blocked::run(),
         "exit" => exit::run(arguments),
         "crash" => crash::run(arguments),
         "attack" => attack::run(arguments),

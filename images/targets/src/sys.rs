@@ -56,7 +56,7 @@ pub(crate) fn pidfd_getfd(pidfd: &OwnedFd, number: i32) -> nix::Result<OwnedFd> 
 
 /// Any system call, to see whether it is refused. What it makes is not cleaned up; a child ends at once.
 ///
-/// Arguments are numbers, or addresses of values that outlive the call.
+/// Arguments are numbers, or addresses of values that outlive the call; what the kernel writes to is exposed.
 pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> nix::Result<()> {
     let argument = |index| arguments.get(index).copied().unwrap_or_default();
     // SAFETY: the only caller is `confined`. It passes addresses of constants, and makes the calls that could

@@ -1016,6 +1016,621 @@ impl End {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDescriptorsRequest {
+    /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
+    #[prost(uint32, repeated, tag = "1")]
+    pub pids: ::prost::alloc::vec::Vec<u32>,
+    /// Fill `Descriptor.details`, and tell what kind of file is behind a path. Costs two more calls per
+    /// descriptor.
+    #[prost(bool, tag = "2")]
+    pub details: bool,
+    /// At most this many descriptors. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDescriptorsResponse {
+    #[prost(oneof = "list_descriptors_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<list_descriptors_response::Part>,
+}
+/// Nested message and enum types in `ListDescriptorsResponse`.
+pub mod list_descriptors_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Batch(super::DescriptorBatch),
+        #[prost(message, tag = "2")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescriptorBatch {
+    /// Each process once, not after the first of its descriptors. One without any is not listed.
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<DescriptorProcess>,
+    #[prost(message, repeated, tag = "2")]
+    pub descriptors: ::prost::alloc::vec::Vec<Descriptor>,
+}
+/// A process that has files open.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescriptorProcess {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// How many descriptors it had when they were listed.
+    #[prost(uint32, tag = "3")]
+    pub open: u32,
+    /// The soft limit of RLIMIT_NOFILE, see getrlimit(2): numbers are below it. Absent: not readable.
+    #[prost(uint64, optional, tag = "4")]
+    pub limit: ::core::option::Option<u64>,
+}
+/// One open file descriptor. Sources: /proc/<pid>/fd, proc_pid_fd(5).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Descriptor {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    #[prost(uint32, tag = "2")]
+    pub number: u32,
+    #[prost(enumeration = "DescriptorKind", tag = "3")]
+    pub kind: i32,
+    /// A path as the process sees it, any bytes at all; or what the kernel calls it, for example
+    /// "pipe:\[4242\]". Without the " (deleted)" that the kernel appends. Absent: longer than a path may be.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub name: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// The file has no name any more: its space is freed when the last descriptor is closed.
+    #[prost(bool, tag = "5")]
+    pub deleted: bool,
+    /// Of a deleted file or a memfd always, of others with details only. Absent: not known.
+    #[prost(uint64, optional, tag = "6")]
+    pub size_bytes: ::core::option::Option<u64>,
+    /// Bytes of storage that the file takes; less than its size if it has holes. Present with `size_bytes`.
+    #[prost(uint64, optional, tag = "7")]
+    pub allocated_bytes: ::core::option::Option<u64>,
+    /// Which file it is: its number and the device that it lives on. Present as `size_bytes` is, and for
+    /// whatever else is asked for with details.
+    #[prost(uint64, optional, tag = "8")]
+    pub inode: ::core::option::Option<u64>,
+    #[prost(message, optional, tag = "9")]
+    pub device: ::core::option::Option<DescriptorDevice>,
+    /// Of a socket: what is known of it in the target's network namespace. Absent: nothing.
+    #[prost(message, optional, tag = "10")]
+    pub socket: ::core::option::Option<DescriptorSocket>,
+    /// Present if asked for.
+    #[prost(message, optional, tag = "11")]
+    pub details: ::core::option::Option<DescriptorDetails>,
+}
+/// A socket, as the tables of proc_pid_net(5) have it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescriptorSocket {
+    /// For example "tcp", "udp6" or "unix": the table it stands in.
+    #[prost(string, tag = "1")]
+    pub protocol: ::prost::alloc::string::String,
+    /// An address with its port, or the path of a local socket ("@" and the name for an abstract one), any
+    /// bytes at all. Empty: it has none.
+    #[prost(bytes = "vec", tag = "2")]
+    pub local: ::prost::alloc::vec::Vec<u8>,
+    /// Of connected internet sockets; empty for others.
+    #[prost(string, tag = "3")]
+    pub remote: ::prost::alloc::string::String,
+    /// For example "established", "listen" or "close-wait". Empty where there are no states.
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+}
+/// What costs more calls: the file behind the descriptor, and proc_pid_fdinfo(5).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescriptorDetails {
+    #[prost(enumeration = "DescriptorAccess", tag = "1")]
+    pub access: i32,
+    /// The other flags of open(2) that are set, for example "O_APPEND".
+    #[prost(string, repeated, tag = "2")]
+    pub flags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where the next read or write begins.
+    #[prost(uint64, optional, tag = "3")]
+    pub offset_bytes: ::core::option::Option<u64>,
+    /// See "mount ID" in proc_pid_mountinfo(5).
+    #[prost(uint64, optional, tag = "13")]
+    pub mount_id: ::core::option::Option<u64>,
+    /// The device that a device file stands for.
+    #[prost(message, optional, tag = "4")]
+    pub special: ::core::option::Option<DescriptorDevice>,
+    /// Names of the file. 0: deleted.
+    #[prost(uint64, optional, tag = "5")]
+    pub links: ::core::option::Option<u64>,
+    /// Of an eventfd: its counter.
+    #[prost(uint64, optional, tag = "6")]
+    pub eventfd_count: ::core::option::Option<u64>,
+    /// Of an epoll instance: how many descriptors it watches.
+    #[prost(uint64, optional, tag = "7")]
+    pub epoll_watched: ::core::option::Option<u64>,
+    /// Of inotify and fanotify: how many watches or marks it has.
+    #[prost(uint64, optional, tag = "8")]
+    pub watches: ::core::option::Option<u64>,
+    /// Of a signalfd: the signals it accepts, bit 0 for signal 1.
+    #[prost(uint64, optional, tag = "9")]
+    pub signal_mask: ::core::option::Option<u64>,
+    /// Of a pidfd: the process it stands for. -1: it has ended. 0: it is outside the PID namespace.
+    #[prost(sint32, optional, tag = "10")]
+    pub watched_pid: ::core::option::Option<i32>,
+    /// Of a timerfd.
+    #[prost(message, optional, tag = "11")]
+    pub timer: ::core::option::Option<DescriptorTimer>,
+    /// Locks that are held on the file, as proc_locks(5) writes them. At most 16.
+    #[prost(string, repeated, tag = "12")]
+    pub locks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescriptorDevice {
+    #[prost(uint32, tag = "1")]
+    pub major: u32,
+    #[prost(uint32, tag = "2")]
+    pub minor: u32,
+}
+/// See timerfd_create(2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescriptorTimer {
+    /// A clock of clock_gettime(2): 0 CLOCK_REALTIME, 1 CLOCK_MONOTONIC, 7 CLOCK_BOOTTIME.
+    #[prost(uint32, tag = "1")]
+    pub clock: u32,
+    /// Time until it fires. 0: it is not armed.
+    #[prost(uint64, tag = "2")]
+    pub remaining_nanos: u64,
+    /// 0: it fires once.
+    #[prost(uint64, tag = "3")]
+    pub interval_nanos: u64,
+    /// How often it has fired and was not read yet.
+    #[prost(uint64, tag = "4")]
+    pub expirations: u64,
+}
+/// What a descriptor leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DescriptorKind {
+    Unspecified = 0,
+    /// It has a path; what kind of file it is was not asked for or could not be read.
+    File = 1,
+    Regular = 2,
+    Directory = 3,
+    CharacterDevice = 4,
+    BlockDevice = 5,
+    /// A named pipe.
+    Fifo = 6,
+    /// A pipe without a name.
+    Pipe = 7,
+    Socket = 8,
+    Memfd = 9,
+    Eventfd = 10,
+    Epoll = 11,
+    Inotify = 12,
+    Fanotify = 13,
+    Timerfd = 14,
+    Signalfd = 15,
+    Pidfd = 16,
+    IoUring = 17,
+    /// A program, map or link of BPF.
+    Bpf = 18,
+    PerfEvent = 19,
+    Userfaultfd = 20,
+    /// A namespace, see namespaces(7).
+    Namespace = 21,
+    /// Anything else without a path.
+    Other = 22,
+}
+impl DescriptorKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DESCRIPTOR_KIND_UNSPECIFIED",
+            Self::File => "DESCRIPTOR_KIND_FILE",
+            Self::Regular => "DESCRIPTOR_KIND_REGULAR",
+            Self::Directory => "DESCRIPTOR_KIND_DIRECTORY",
+            Self::CharacterDevice => "DESCRIPTOR_KIND_CHARACTER_DEVICE",
+            Self::BlockDevice => "DESCRIPTOR_KIND_BLOCK_DEVICE",
+            Self::Fifo => "DESCRIPTOR_KIND_FIFO",
+            Self::Pipe => "DESCRIPTOR_KIND_PIPE",
+            Self::Socket => "DESCRIPTOR_KIND_SOCKET",
+            Self::Memfd => "DESCRIPTOR_KIND_MEMFD",
+            Self::Eventfd => "DESCRIPTOR_KIND_EVENTFD",
+            Self::Epoll => "DESCRIPTOR_KIND_EPOLL",
+            Self::Inotify => "DESCRIPTOR_KIND_INOTIFY",
+            Self::Fanotify => "DESCRIPTOR_KIND_FANOTIFY",
+            Self::Timerfd => "DESCRIPTOR_KIND_TIMERFD",
+            Self::Signalfd => "DESCRIPTOR_KIND_SIGNALFD",
+            Self::Pidfd => "DESCRIPTOR_KIND_PIDFD",
+            Self::IoUring => "DESCRIPTOR_KIND_IO_URING",
+            Self::Bpf => "DESCRIPTOR_KIND_BPF",
+            Self::PerfEvent => "DESCRIPTOR_KIND_PERF_EVENT",
+            Self::Userfaultfd => "DESCRIPTOR_KIND_USERFAULTFD",
+            Self::Namespace => "DESCRIPTOR_KIND_NAMESPACE",
+            Self::Other => "DESCRIPTOR_KIND_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DESCRIPTOR_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "DESCRIPTOR_KIND_FILE" => Some(Self::File),
+            "DESCRIPTOR_KIND_REGULAR" => Some(Self::Regular),
+            "DESCRIPTOR_KIND_DIRECTORY" => Some(Self::Directory),
+            "DESCRIPTOR_KIND_CHARACTER_DEVICE" => Some(Self::CharacterDevice),
+            "DESCRIPTOR_KIND_BLOCK_DEVICE" => Some(Self::BlockDevice),
+            "DESCRIPTOR_KIND_FIFO" => Some(Self::Fifo),
+            "DESCRIPTOR_KIND_PIPE" => Some(Self::Pipe),
+            "DESCRIPTOR_KIND_SOCKET" => Some(Self::Socket),
+            "DESCRIPTOR_KIND_MEMFD" => Some(Self::Memfd),
+            "DESCRIPTOR_KIND_EVENTFD" => Some(Self::Eventfd),
+            "DESCRIPTOR_KIND_EPOLL" => Some(Self::Epoll),
+            "DESCRIPTOR_KIND_INOTIFY" => Some(Self::Inotify),
+            "DESCRIPTOR_KIND_FANOTIFY" => Some(Self::Fanotify),
+            "DESCRIPTOR_KIND_TIMERFD" => Some(Self::Timerfd),
+            "DESCRIPTOR_KIND_SIGNALFD" => Some(Self::Signalfd),
+            "DESCRIPTOR_KIND_PIDFD" => Some(Self::Pidfd),
+            "DESCRIPTOR_KIND_IO_URING" => Some(Self::IoUring),
+            "DESCRIPTOR_KIND_BPF" => Some(Self::Bpf),
+            "DESCRIPTOR_KIND_PERF_EVENT" => Some(Self::PerfEvent),
+            "DESCRIPTOR_KIND_USERFAULTFD" => Some(Self::Userfaultfd),
+            "DESCRIPTOR_KIND_NAMESPACE" => Some(Self::Namespace),
+            "DESCRIPTOR_KIND_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// What may be done through a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DescriptorAccess {
+    /// Not readable.
+    Unspecified = 0,
+    Read = 1,
+    Write = 2,
+    ReadWrite = 3,
+    /// It only stands for a place in the file system: O_PATH.
+    Path = 4,
+}
+impl DescriptorAccess {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DESCRIPTOR_ACCESS_UNSPECIFIED",
+            Self::Read => "DESCRIPTOR_ACCESS_READ",
+            Self::Write => "DESCRIPTOR_ACCESS_WRITE",
+            Self::ReadWrite => "DESCRIPTOR_ACCESS_READ_WRITE",
+            Self::Path => "DESCRIPTOR_ACCESS_PATH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DESCRIPTOR_ACCESS_UNSPECIFIED" => Some(Self::Unspecified),
+            "DESCRIPTOR_ACCESS_READ" => Some(Self::Read),
+            "DESCRIPTOR_ACCESS_WRITE" => Some(Self::Write),
+            "DESCRIPTOR_ACCESS_READ_WRITE" => Some(Self::ReadWrite),
+            "DESCRIPTOR_ACCESS_PATH" => Some(Self::Path),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod descriptor_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct DescriptorServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DescriptorServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DescriptorServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DescriptorServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The open descriptors by ascending pid and number in batches, then one summary.
+        ///
+        /// Descriptors come and go while the list is made: it is not a snapshot. One that is closed between
+        /// listing and reading is left out. Nothing is opened through a descriptor, so that nothing of what is
+        /// behind it is touched.
+        pub async fn list_descriptors(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListDescriptorsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.DescriptorService/ListDescriptors",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("dbgctl.v1.DescriptorService", "ListDescriptors"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod descriptor_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DescriptorServiceServer.
+    #[async_trait]
+    pub trait DescriptorService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListDescriptors method.
+        type ListDescriptorsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListDescriptorsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The open descriptors by ascending pid and number in batches, then one summary.
+        ///
+        /// Descriptors come and go while the list is made: it is not a snapshot. One that is closed between
+        /// listing and reading is left out. Nothing is opened through a descriptor, so that nothing of what is
+        /// behind it is touched.
+        async fn list_descriptors(
+            &self,
+            request: tonic::Request<super::ListDescriptorsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListDescriptorsStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct DescriptorServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DescriptorServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DescriptorServiceServer<T>
+    where
+        T: DescriptorService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.DescriptorService/ListDescriptors" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDescriptorsSvc<T: DescriptorService>(pub Arc<T>);
+                    impl<
+                        T: DescriptorService,
+                    > tonic::server::ServerStreamingService<
+                        super::ListDescriptorsRequest,
+                    > for ListDescriptorsSvc<T> {
+                        type Response = super::ListDescriptorsResponse;
+                        type ResponseStream = T::ListDescriptorsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDescriptorsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DescriptorService>::list_descriptors(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDescriptorsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DescriptorServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.DescriptorService";
+    impl<T> tonic::server::NamedService for DescriptorServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMemoryRequest {
     /// At most this many processes. 0: the agent's own bound of 4,194,304.

@@ -18,6 +18,22 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.DescriptorService/ListDescriptors",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to look at the open files of processes",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to list the open files of processes of other users",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.MemoryService/ListMemory",
         effect: Effect::Observes,
         capabilities: &[

@@ -6,12 +6,12 @@ use std::time::Duration;
 use dbgctl_tests::{Target, dbgctl, docker_ok, eventually, target_image, unique};
 use serde_json::{Value, json};
 
-use crate::live::{Live, alone};
+use crate::live::{LEVELS, Live, alone, question};
 
 /// One-off questions at each level.
-const QUESTIONS: usize = 46;
+const QUESTIONS: usize = 31;
 /// Sessions, each of them joined once.
-const SESSIONS: usize = 8;
+const SESSIONS: usize = 9;
 /// So many starts must be attacked. Of a few more the attacker may see only the end, if it gets no CPU in time.
 const ATTACKED: usize = 100;
 
@@ -50,16 +50,16 @@ fn a_polling_attacker_gets_into_no_start_of_a_sidecar_but_into_an_unprotected_on
     assert!(eventually(Duration::from_secs(10), lost), "the attacker is harmless: {:?}", reports(&target));
 
     thread::scope(|scope| {
-        for level in ["0", "1"] {
+        for level in LEVELS {
             let name = &target.name;
-            let ask = move || dbgctl(&["--level", level, "ps", name]).expect(0);
+            let ask = move || dbgctl(&["--level", level, question(level), name]).expect(0);
             scope.spawn(move || (0..QUESTIONS).map(|_| ask()).for_each(drop));
         }
     });
     for round in 0..SESSIONS {
-        let level = ["0", "1"][round % 2];
+        let level = LEVELS[round % LEVELS.len()];
         dbgctl(&["--level", level, "attach", &target.name, "--detach"]).expect(0);
-        dbgctl(&["--level", level, "ps", &target.name]).expect(0);
+        dbgctl(&["--level", level, question(level), &target.name]).expect(0);
         dbgctl(&["detach", &target.name]).expect(0);
     }
 
@@ -79,7 +79,7 @@ fn a_polling_attacker_gets_into_no_start_of_a_sidecar_but_into_an_unprotected_on
 #[test]
 fn every_way_into_a_running_agent_is_refused() {
     let target = alone(&["threads", "1"]);
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let session = Live::session(&target, level);
         let attack = target.exec(&["attack", "--once", &session.pid()]).expect(1);
         let report = &attack.json()[0];

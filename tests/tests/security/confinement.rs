@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::Duration;
 
-use dbgctl_tests::{Target, docker_ok, eventually};
+use dbgctl_tests::{Target, dbgctl, docker_ok, eventually};
 use serde_json::{Value, json};
 
-use crate::live::Live;
+use crate::live::{LEVELS, Live};
 
 const NONE: &str = "0000000000000000";
 const SYS_PTRACE: &str = "0000000000080000";
 const SYS_PTRACE_SETUID_SETGID: &str = "00000000000800c0";
+const SYS_PTRACE_DAC_READ_SEARCH: &str = "0000000000080004";
+const SYS_PTRACE_DAC_READ_SEARCH_SETUID_SETGID: &str = "00000000000800c4";
 
 #[track_caller]
 fn expect_unprivileged(threads: &[BTreeMap<String, String>], held: &str, bounding: &str) {
@@ -55,10 +57,23 @@ fn at_level_1_every_thread_of_the_agent_holds_ptrace_and_nothing_else() {
 }
 
 #[test]
+fn at_level_1b_every_thread_of_the_agent_holds_ptrace_and_search_and_nothing_else() {
+    let target = Target::web();
+    let sidecar = Live::question(&target, "1b");
+    let has_threads = eventually(Duration::from_secs(10), || sidecar.threads().len() > 1);
+    assert!(has_threads, "a probe runs in a thread of its own");
+    expect_unprivileged(
+        &sidecar.threads(),
+        SYS_PTRACE_DAC_READ_SEARCH,
+        SYS_PTRACE_DAC_READ_SEARCH_SETUID_SETGID,
+    );
+}
+
+#[test]
 fn what_is_private_of_the_agent_in_proc_belongs_to_root() {
     use std::os::unix::fs::MetadataExt as _;
     let target = Target::web();
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let sidecar = Live::question(&target, level);
         // Of a dumpable process they would be its own, and a process of the same user could look into it.
         for file in ["environ", "fd", "mem", "status"] {
@@ -113,20 +128,26 @@ fn a_question_is_asked_from_a_container_without_a_single_needless_right() {
 #[test]
 fn a_session_adds_one_private_directory_and_a_level_adds_its_capabilities() {
     let target = Target::web();
-    let sidecar = Live::session(&target, "1");
-    let created = sidecar.inspect();
-    let tmpfs = created["HostConfig"]["Tmpfs"].as_object().unwrap();
-    assert_eq!(tmpfs.keys().collect::<Vec<_>>(), ["/run/dbgctl"]);
-    assert!(is_nothing(&created["HostConfig"]["Binds"]));
-    assert_eq!(created["Mounts"], json!([]));
-    let added = created["HostConfig"]["CapAdd"].as_array().unwrap();
-    let added: BTreeSet<_> =
-        added.iter().map(|name| name.as_str().unwrap().trim_start_matches("CAP_")).collect();
-    assert_eq!(added, BTreeSet::from(["SYS_PTRACE", "SETUID", "SETGID"]));
-    expect_fields(
-        &created["HostConfig"],
-        &json!({ "CapDrop": ["ALL"], "ReadonlyRootfs": true, "AutoRemove": true }),
-    );
+    for (level, capabilities) in [
+        ("1", &["SYS_PTRACE", "SETUID", "SETGID"][..]),
+        ("1b", &["SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"]),
+    ] {
+        let sidecar = Live::session(&target, level);
+        let created = sidecar.inspect();
+        let tmpfs = created["HostConfig"]["Tmpfs"].as_object().unwrap();
+        assert_eq!(tmpfs.keys().collect::<Vec<_>>(), ["/run/dbgctl"]);
+        assert!(is_nothing(&created["HostConfig"]["Binds"]));
+        assert_eq!(created["Mounts"], json!([]));
+        let added = created["HostConfig"]["CapAdd"].as_array().unwrap();
+        let added: BTreeSet<_> =
+            added.iter().map(|name| name.as_str().unwrap().trim_start_matches("CAP_")).collect();
+        assert_eq!(added, capabilities.iter().copied().collect());
+        expect_fields(
+            &created["HostConfig"],
+            &json!({ "CapDrop": ["ALL"], "ReadonlyRootfs": true, "AutoRemove": true }),
+        );
+        dbgctl(&["detach", &target.name]).expect(0);
+    }
 }
 
 #[test]

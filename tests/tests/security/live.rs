@@ -8,6 +8,14 @@ use std::time::Duration;
 use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually};
 use serde_json::Value;
 
+/// All levels there are.
+pub(crate) const LEVELS: [&str; 3] = ["0", "1", "1b"];
+
+/// A question whose whole answer needs that level.
+pub(crate) fn question(level: &str) -> &'static str {
+    if level == "1b" { "fds" } else { "ps" }
+}
+
 /// A target of root with the engine's default capabilities.
 #[track_caller]
 pub(crate) fn alone(command: &[&str]) -> Target {
@@ -27,7 +35,7 @@ impl Live {
     /// The sidecar of a question that is asked again and again.
     #[track_caller]
     pub(crate) fn question(target: &Target, level: &str) -> Self {
-        let arguments = ["--level", level, "ps", &target.name, "--watch", "200ms"];
+        let arguments = ["--level", level, question(level), &target.name, "--watch", "200ms"];
         let mut command = dbgctl_command(&arguments);
         let watcher =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use dbgctl_tests::{Target, dbgctl, docker, patiently};
 
-use crate::live::{Live, alone};
+use crate::live::{LEVELS, Live, alone};
 
 /// What could be connected to in the target's network namespace: listening TCP ports, UDP ports, abstract names.
 fn doors(target: &Target) -> BTreeSet<String> {
@@ -48,12 +48,12 @@ fn no_door_opens_in_the_targets_network_namespace() {
     assert!(before.iter().any(|door| door.starts_with("tcp ")), "{before:?}");
     assert!(before.iter().any(|door| door.starts_with("unix @dbgctl-test-tempting")), "{before:?}");
 
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let _question = Live::question(&target, level);
         assert_eq!(doors(&target), before, "while a question is asked at level {level}");
     }
     target.expect_nothing_left();
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let _session = Live::session(&target, level);
         assert_eq!(doors(&target), before, "in a session at level {level}");
         for command in [&["ps", &target.name][..], &["connect", &target.name, "127.0.0.1:8080"]] {
@@ -67,7 +67,7 @@ fn no_door_opens_in_the_targets_network_namespace() {
 #[test]
 fn the_private_socket_is_the_agents_alone() {
     let target = Target::web();
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let session = Live::session(&target, level);
         let root = format!("/proc/{}/root/run/dbgctl", session.host_pid);
         for (path, mode) in [(root.clone(), 0o700), (format!("{root}/agent.sock"), 0o600)] {
@@ -121,7 +121,7 @@ fn join(sidecar: &str, options: &[&str]) -> (Vec<u8>, String) {
 #[test]
 fn a_client_of_another_user_is_refused_even_if_it_is_root() {
     let target = Target::web();
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let session = Live::session(&target, level);
         let (greeting, complaint) = join(&session.id, &["-u", "65533:65533"]);
         // The server of HTTP/2 speaks first: a SETTINGS frame.

@@ -8,7 +8,7 @@ use std::fs;
 use dbgctl_tests::{Target, docker, docker_ok, target_image, unique};
 use serde_json::{Map, Value};
 
-use crate::live::{Live, alone};
+use crate::live::{LEVELS, Live, alone};
 
 /// What the program reported: of what an agent must not do, and of what it has to do.
 struct Outcome {
@@ -29,6 +29,18 @@ impl Outcome {
 /// Runs `confined` in a container like the sidecar of a session at `level`, with the arguments of its agent.
 #[track_caller]
 fn take_over(target: &Target, level: &str, effects: &str, options: &[&str]) -> Outcome {
+    take_over_with(target, level, effects, options, true)
+}
+
+/// The same, with the engine's profile or without any.
+#[track_caller]
+fn take_over_with(
+    target: &Target,
+    level: &str,
+    effects: &str,
+    options: &[&str],
+    has_profile: bool,
+) -> Outcome {
     let session = Live::session(target, level);
     let real = session.inspect();
     drop(session);
@@ -55,6 +67,7 @@ fn take_over(target: &Target, level: &str, effects: &str, options: &[&str]) -> O
         let given = given.as_str().unwrap();
         let profile = directory.path().join("seccomp.json");
         match given.strip_prefix("seccomp=") {
+            Some(_) if !has_profile => option("--security-opt", "seccomp=unconfined"),
             Some(text) => {
                 fs::write(&profile, text).unwrap();
                 option("--security-opt", &format!("seccomp={}", profile.display()));
@@ -100,7 +113,7 @@ fn expect_untouched(target: &Target) {
 #[test]
 fn at_every_level_each_attempt_of_an_agent_that_was_taken_over_is_refused() {
     let target = tempting();
-    for level in ["0", "1"] {
+    for level in LEVELS {
         let outcome = take_over(&target, level, "observes,sends-traffic", &[]);
         assert!(outcome.attempts.len() > 100, "{}", outcome.attempts.len());
         // The target's root is closed at level 0: what is opened there before the attempt itself fails already.
@@ -121,17 +134,19 @@ fn at_every_level_each_attempt_of_an_agent_that_was_taken_over_is_refused() {
 #[test]
 fn an_agent_that_may_only_observe_can_send_nothing_even_if_it_was_taken_over() {
     let target = tempting();
-    let outcome = take_over(&target, "1", "observes", &[]);
-    assert!(outcome.attempts.values().all(|result| result == "EPERM"), "{:?}", outcome.attempts);
-    assert_eq!(outcome.permitted["connect by TCP"], "EPERM");
-    assert_eq!(outcome.permitted["read a file of the target"], "allowed");
+    for level in ["1", "1b"] {
+        let outcome = take_over(&target, level, "observes", &[]);
+        assert!(outcome.attempts.values().all(|result| result == "EPERM"), "{:?}", outcome.attempts);
+        assert_eq!(outcome.permitted["connect by TCP"], "EPERM");
+        assert_eq!(outcome.permitted["read a file of the target"], "allowed");
+    }
 }
 
 /// The control. Permissions and the engine's profile stop much, but not these.
 #[test]
 fn without_its_own_filter_the_agent_could_write_to_what_everyone_may_write() {
     let target = tempting();
-    let outcome = take_over(&target, "1", "observes,sends-traffic", &["--unfiltered"]);
+    let outcome = take_over(&target, "1b", "observes,sends-traffic", &["--unfiltered"]);
     let allowed = outcome.allowed();
     for attempt in [
         "openat2 everyone's file to write",
@@ -160,5 +175,16 @@ fn without_its_own_filter_the_agent_could_write_to_what_everyone_may_write() {
         "unlinkat",
     ] {
         assert_eq!(outcome.attempts[attempt], "EPERM", "{attempt}");
+    }
+}
+
+/// The control. Whoever holds CAP_DAC_READ_SEARCH reads the host's files through any bind mount, and the engine's
+/// own default list would not stop it.
+#[test]
+fn without_both_filters_the_agent_could_open_the_hosts_files_by_handle_at_level_1b_and_not_below() {
+    let target = tempting();
+    for (level, expected) in [("1", "EPERM"), ("1b", "allowed")] {
+        let outcome = take_over_with(&target, level, "observes,sends-traffic", &["--unfiltered"], false);
+        assert_eq!(outcome.attempts["open_by_handle_at"], expected, "level {level}");
     }
 }

@@ -18,7 +18,12 @@ pub(super) struct Value<'t> {
     bytes: &'t [u8],
 }
 
-impl Value<'_> {
+impl<'t> Value<'t> {
+    /// The text, without white space around it.
+    pub(super) fn text(&self) -> &'t [u8] {
+        self.bytes.trim_ascii()
+    }
+
     /// The number in bytes.
     pub(super) fn kib(&self) -> Result<u64, BadLine> {
         let number = self.bytes.strip_suffix(b" kB").map(<[u8]>::trim_ascii);

@@ -2,11 +2,15 @@
 
 pub mod cgroup;
 pub mod cmdline;
+pub mod fd;
+pub mod fdinfo;
 pub mod identity;
 mod keyed;
+pub mod nofile;
 pub mod owner;
 pub mod pids;
 pub mod smaps_rollup;
+pub mod sockets;
 pub mod stat;
 pub mod status;
 pub mod wchan;

@@ -213,11 +213,26 @@ fn openat2(path: &CStr, flags: i32) -> nix::Result<()> {
     call(libc::SYS_openat2, &[HERE, address(path), address_of(&how), size_of_val(&how)])
 }
 
-/// Handle 0 of type 1 on the bind mount of `/etc/hosts`: whether there is such a file is asked after permission.
+/// The host's file behind the bind mount of `/etc/hosts`, by its handle: what leads out of a container.
+///
+/// Where the handle can not even be asked for, one that names no file: whether there is such a file is asked after
+/// permission.
 fn by_handle() -> nix::Result<()> {
-    let handle: [u32; 6] = [8, 1, 0, 0, 0, 0];
+    /// `struct file_handle` with the longest handle there is, see open_by_handle_at(2).
+    #[repr(C)]
+    struct Handle {
+        bytes: u32,
+        kind: i32,
+        handle: [u8; 128],
+    }
     let mount = open(c"/etc/hosts", OFlag::O_RDONLY, Mode::empty())?;
     let mount = usize::try_from(mount.as_raw_fd()).unwrap_or_default();
+    let (mut handle, mut mount_id) = (Handle { bytes: 128, kind: 0, handle: [0; 128] }, 0_i32);
+    let written = [(&raw mut handle).expose_provenance(), (&raw mut mount_id).expose_provenance()];
+    let asked = [HERE, address(c"/etc/hosts"), written[0], written[1], 0];
+    if call(libc::SYS_name_to_handle_at, &asked).is_err() {
+        handle = Handle { bytes: 8, kind: 1, handle: [0; 128] };
+    }
     call(libc::SYS_open_by_handle_at, &[mount, address_of(&handle), word(libc::O_RDONLY)])
 }
 

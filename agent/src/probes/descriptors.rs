@@ -1,0 +1,360 @@
+//! `ListDescriptors`: the open files of the target.
+
+use std::sync::Arc;
+
+use dbgctl_linux::procfs::fd::{self, Descriptors, Kind};
+use dbgctl_linux::procfs::fdinfo::{self, Fdinfo, Fdinfos};
+use dbgctl_linux::procfs::nofile;
+use dbgctl_linux::procfs::sockets::{self, Name, Sockets};
+use dbgctl_linux::procfs::stat::Stat;
+use dbgctl_linux::sys::FileStatus;
+use dbgctl_linux::{Buffer, ReadError};
+use dbgctl_proto::v1;
+use dbgctl_proto::v1::descriptor_service_server::{DescriptorService, DescriptorServiceServer};
+use dbgctl_proto::v1::list_descriptors_response::Part;
+use dbgctl_proto::v1::{DescriptorAccess, DescriptorKind};
+use nix::libc::{self, O_PATH};
+use tonic::{Request, Response, Status};
+
+use crate::gaps::Gaps;
+use crate::listing;
+use crate::sources::Sources;
+use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+
+/// The service, reading from `sources`.
+pub fn service(sources: Arc<Sources>) -> DescriptorServiceServer<OpenFiles> {
+    DescriptorServiceServer::new(OpenFiles::new(sources))
+}
+
+/// Answers `ListDescriptors`.
+#[derive(Debug)]
+pub struct OpenFiles {
+    sources: Arc<Sources>,
+}
+
+impl OpenFiles {
+    /// The probe, reading from `sources`.
+    pub fn new(sources: Arc<Sources>) -> Self {
+        Self { sources }
+    }
+}
+
+#[tonic::async_trait]
+impl DescriptorService for OpenFiles {
+    type ListDescriptorsStream = Bounded<v1::ListDescriptorsResponse>;
+
+    async fn list_descriptors(
+        &self,
+        request: Request<v1::ListDescriptorsRequest>,
+    ) -> Result<Response<Self::ListDescriptorsStream>, Status> {
+        let terms = Terms::of(&request, request.get_ref().limit);
+        let wanted = request.into_inner();
+        let sources = Arc::clone(&self.sources);
+        Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted, out))))
+    }
+}
+
+/// A descriptor, with its process if it is the first of it.
+#[derive(Debug)]
+pub struct Found {
+    process: Option<v1::DescriptorProcess>,
+    descriptor: v1::Descriptor,
+}
+
+impl Batched for v1::ListDescriptorsResponse {
+    type Row = Found;
+
+    fn batch(rows: Vec<Found>) -> Self {
+        let mut batch =
+            v1::DescriptorBatch { descriptors: Vec::with_capacity(rows.len()), ..Default::default() };
+        for row in rows {
+            batch.processes.extend(row.process);
+            batch.descriptors.push(row.descriptor);
+        }
+        Self { part: Some(Part::Batch(batch)) }
+    }
+
+    fn summary(summary: v1::Summary) -> Self {
+        Self { part: Some(Part::Summary(summary)) }
+    }
+
+    fn row_bytes(row: &Found) -> usize {
+        let descriptor = &row.descriptor;
+        let local = descriptor.socket.as_ref().map_or(0, |socket| 60 + socket.local.len());
+        let locks = descriptor.details.iter().flat_map(|details| &details.locks).map(String::len);
+        let details = if descriptor.details.is_some() { 80 } else { 0 };
+        20 + descriptor.name.as_ref().map_or(0, Vec::len) + local + details + locks.sum::<usize>()
+    }
+}
+
+fn collect(
+    sources: &Sources,
+    wanted: &v1::ListDescriptorsRequest,
+    out: &mut Out<v1::ListDescriptorsResponse>,
+) -> Result<(), Halt> {
+    let mut reader = Reader { sources, details: wanted.details, sockets: None, buffer: Buffer::default() };
+    listing::processes(sources, &wanted.pids, out, |stat, out| reader.process(stat, out))
+}
+
+struct Reader<'s> {
+    sources: &'s Sources,
+    details: bool,
+    /// Read when the first socket is met.
+    sockets: Option<Sockets>,
+    buffer: Buffer,
+}
+
+impl Reader<'_> {
+    fn process(&mut self, stat: &Stat<'_>, out: &mut Out<v1::ListDescriptorsResponse>) -> Result<(), Halt> {
+        // A zombie has closed all.
+        if !stat.has_memory() {
+            return Ok(());
+        }
+        let root = self.sources.root();
+        let opened = fd::open(root, stat.pid).and_then(|mut descriptors| {
+            let numbers = descriptors.numbers()?;
+            Ok((descriptors, numbers))
+        });
+        let Some((descriptors, numbers)) = readable("open files", opened, &mut out.gaps) else {
+            return Ok(());
+        };
+        let infos = match self.details {
+            true => readable("details of open files", fdinfo::open(root, stat.pid), &mut out.gaps),
+            false => None,
+        };
+        let mut process = None;
+        if !numbers.is_empty() {
+            let limit = nofile::read(root, stat.pid, &mut self.buffer);
+            process = Some(v1::DescriptorProcess {
+                pid: stat.pid.0,
+                command: stat.command.to_vec(),
+                open: u32::try_from(numbers.len()).unwrap_or(u32::MAX),
+                limit: readable("limits of open files", limit, &mut out.gaps),
+            });
+        }
+        for number in numbers {
+            out.room()?;
+            let descriptor =
+                match self.descriptor(stat.pid.0, number, &descriptors, infos.as_ref(), &mut out.gaps) {
+                    Ok(descriptor) => descriptor,
+                    // Closed meanwhile, or its process has ended.
+                    Err(error) if error.is_gone() => continue,
+                    Err(error) => {
+                        out.gaps.add_error("some open files", &error);
+                        continue;
+                    }
+                };
+            out.row(Found { process: process.take(), descriptor })?;
+        }
+        Ok(())
+    }
+
+    fn descriptor(
+        &mut self,
+        pid: u32,
+        number: u32,
+        descriptors: &Descriptors,
+        infos: Option<&Fdinfos>,
+        gaps: &mut Gaps,
+    ) -> Result<v1::Descriptor, ReadError> {
+        let link = descriptors.link(number, &mut self.buffer)?;
+        let kind = link.map_or(Kind::Path, |link| link.kind);
+        let seems_deleted = link.is_some_and(|link| link.seems_deleted);
+        let mut name = link.map(|link| link.name.to_vec());
+        let has_size = seems_deleted || kind == Kind::Memfd;
+        let mut behind = None;
+        if has_size || self.details {
+            behind = match descriptors.behind(number) {
+                Ok(status) => Some(status),
+                Err(error) if error.is_gone() && !self.sources.root().is_recorded() => return Err(error),
+                Err(error) => {
+                    gaps.add_error("files behind descriptors", &error);
+                    None
+                }
+            };
+        }
+        let deleted = seems_deleted && kind == Kind::Path && behind.is_none_or(|status| status.links == 0);
+        if seems_deleted && kind == Kind::Path && !deleted {
+            // It is really called so, or it has other names left.
+            name = name.map(|name| [name.as_slice(), b" (deleted)"].concat());
+        }
+        let socket = match kind {
+            Kind::Socket(inode) => self.socket(inode, gaps),
+            _ => None,
+        };
+        let mut details = None;
+        if self.details {
+            let info = infos.map(|infos| infos.read(number, &mut self.buffer)).transpose();
+            let info = match info {
+                Err(error) if error.is_gone() => return Err(error),
+                info => readable("details of open files", info, gaps).flatten(),
+            };
+            details = Some(details_message(kind, info.unwrap_or_default(), behind.as_ref()));
+        }
+        let sized = behind.filter(|_| has_size || is_regular(behind.as_ref()));
+        Ok(v1::Descriptor {
+            pid,
+            number,
+            kind: kind_message(kind, behind.as_ref()).into(),
+            name,
+            deleted,
+            size_bytes: sized.map(|status| status.size_bytes),
+            allocated_bytes: sized.map(|status| status.allocated_bytes),
+            inode: behind.map(|status| status.inode),
+            device: behind.map(|status| device(status.device)),
+            socket,
+            details,
+        })
+    }
+
+    fn socket(&mut self, inode: u64, gaps: &mut Gaps) -> Option<v1::DescriptorSocket> {
+        let root = self.sources.root();
+        let sockets = self.sockets.get_or_insert_with(|| {
+            let sockets = sockets::read(root).map_err(|error| gaps.add_error("addresses of sockets", &error));
+            let sockets = sockets.unwrap_or_default();
+            if sockets.cut {
+                gaps.add("addresses of sockets", "there are more sockets than the agent keeps");
+            }
+            sockets
+        });
+        let socket = sockets.get(inode)?;
+        Some(v1::DescriptorSocket {
+            protocol: socket.protocol.to_owned(),
+            local: match &socket.local {
+                Name::None => Vec::new(),
+                Name::Internet(address) => address.to_string().into_bytes(),
+                Name::Local(name) => name.to_vec(),
+            },
+            remote: socket.remote.map(|remote| remote.to_string()).unwrap_or_default(),
+            state: socket.state.unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// What was read, or `None` and a gap. A process that has ended is a gap of its own.
+fn readable<T>(subject: &'static str, read: Result<T, ReadError>, gaps: &mut Gaps) -> Option<T> {
+    match read {
+        Err(error) if !error.is_gone() => {
+            gaps.add_error(subject, &error);
+            None
+        }
+        read => gaps.unless_gone(read),
+    }
+}
+
+/// `S_IFMT` and its values, see inode(7).
+fn file_type(status: &FileStatus) -> u32 {
+    status.mode & 0o170_000
+}
+
+fn is_regular(status: Option<&FileStatus>) -> bool {
+    status.is_some_and(|status| file_type(status) == 0o100_000)
+}
+
+fn kind_message(kind: Kind, behind: Option<&FileStatus>) -> DescriptorKind {
+    match kind {
+        Kind::Path => match behind.map(file_type) {
+            Some(0o100_000) => DescriptorKind::Regular,
+            Some(0o040_000) => DescriptorKind::Directory,
+            Some(0o020_000) => DescriptorKind::CharacterDevice,
+            Some(0o060_000) => DescriptorKind::BlockDevice,
+            Some(0o010_000) => DescriptorKind::Fifo,
+            _ => DescriptorKind::File,
+        },
+        Kind::Pipe => DescriptorKind::Pipe,
+        Kind::Socket(_) => DescriptorKind::Socket,
+        Kind::Memfd => DescriptorKind::Memfd,
+        Kind::Namespace => DescriptorKind::Namespace,
+        Kind::Eventfd => DescriptorKind::Eventfd,
+        Kind::Epoll => DescriptorKind::Epoll,
+        Kind::Inotify => DescriptorKind::Inotify,
+        Kind::Fanotify => DescriptorKind::Fanotify,
+        Kind::Timerfd => DescriptorKind::Timerfd,
+        Kind::Signalfd => DescriptorKind::Signalfd,
+        Kind::Pidfd => DescriptorKind::Pidfd,
+        Kind::IoUring => DescriptorKind::IoUring,
+        Kind::Bpf => DescriptorKind::Bpf,
+        Kind::PerfEvent => DescriptorKind::PerfEvent,
+        Kind::Userfaultfd => DescriptorKind::Userfaultfd,
+        Kind::Other => DescriptorKind::Other,
+    }
+}
+
+fn details_message(kind: Kind, info: Fdinfo, behind: Option<&FileStatus>) -> v1::DescriptorDetails {
+    let is_device = |status: &&FileStatus| matches!(file_type(status), 0o020_000 | 0o060_000);
+    v1::DescriptorDetails {
+        access: info.flags.map_or(DescriptorAccess::Unspecified, access).into(),
+        flags: info.flags.into_iter().flat_map(flag_names).map(str::to_owned).collect(),
+        offset_bytes: info.offset_bytes,
+        mount_id: info.mount_id,
+        special: behind.filter(is_device).map(|status| device(status.special)),
+        links: behind.map(|status| status.links),
+        eventfd_count: info.eventfd_count,
+        epoll_watched: info.watched.filter(|_| kind == Kind::Epoll),
+        watches: info.watched.filter(|_| matches!(kind, Kind::Inotify | Kind::Fanotify)),
+        signal_mask: info.signal_mask,
+        watched_pid: info.pid,
+        timer: info.timer.map(|timer| v1::DescriptorTimer {
+            clock: timer.clock,
+            remaining_nanos: timer.remaining_nanos,
+            interval_nanos: timer.interval_nanos,
+            expirations: timer.expirations,
+        }),
+        locks: info.locks,
+    }
+}
+
+fn device((major, minor): (u32, u32)) -> v1::DescriptorDevice {
+    v1::DescriptorDevice { major, minor }
+}
+
+fn access(flags: u32) -> DescriptorAccess {
+    /// `O_ACCMODE` of the kernel; that of musl holds `O_PATH` as well.
+    const ACCESS_MODE: u32 = 0o3;
+    match flags & ACCESS_MODE {
+        _ if flags & O_PATH.unsigned_abs() != 0 => DescriptorAccess::Path,
+        0 => DescriptorAccess::Read,
+        1 => DescriptorAccess::Write,
+        _ => DescriptorAccess::ReadWrite,
+    }
+}
+
+/// The flags of open(2) that last as long as the descriptor. Their bits depend on the architecture.
+const FLAGS: [(libc::c_int, &str); 12] = [
+    (libc::O_APPEND, "O_APPEND"),
+    (libc::O_NONBLOCK, "O_NONBLOCK"),
+    (libc::O_CLOEXEC, "O_CLOEXEC"),
+    (libc::O_SYNC, "O_SYNC"),
+    (libc::O_DSYNC, "O_DSYNC"),
+    (libc::O_DIRECT, "O_DIRECT"),
+    (libc::O_ASYNC, "O_ASYNC"),
+    (libc::O_NOATIME, "O_NOATIME"),
+    (libc::O_NOFOLLOW, "O_NOFOLLOW"),
+    (libc::O_DIRECTORY, "O_DIRECTORY"),
+    (libc::O_TMPFILE, "O_TMPFILE"),
+    (O_PATH, "O_PATH"),
+];
+
+fn flag_names(flags: u32) -> impl Iterator<Item = &'static str> {
+    let is_set = move |flag: libc::c_int| flags & flag.unsigned_abs() == flag.unsigned_abs();
+    // The longer ones hold the bits of the shorter ones.
+    let is_part = move |flag| {
+        (flag == libc::O_DSYNC && is_set(libc::O_SYNC))
+            || (flag == libc::O_DIRECTORY && is_set(libc::O_TMPFILE))
+    };
+    FLAGS.into_iter().filter(move |&(flag, _)| is_set(flag) && !is_part(flag)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_have_their_names_and_access_is_one_of_four() {
+        let names = |flags: libc::c_int| flag_names(flags.unsigned_abs()).collect::<Vec<_>>();
+        assert_eq!(names(libc::O_RDWR | libc::O_APPEND | libc::O_SYNC), ["O_APPEND", "O_SYNC"]);
+        assert_eq!(names(libc::O_DIRECTORY | libc::O_CLOEXEC), ["O_CLOEXEC", "O_DIRECTORY"]);
+        assert_eq!(access(0o100_002), DescriptorAccess::ReadWrite);
+        assert_eq!(access(O_PATH.unsigned_abs()), DescriptorAccess::Path);
+    }
+}
