@@ -84,6 +84,17 @@ impl Terminal {
         self.seen += at + text.len();
     }
 
+    /// Presses `keys` until the program has ended: what is typed while it starts may reach no one.
+    #[track_caller]
+    pub fn press_until_end(mut self, keys: &str) -> Option<i32> {
+        eventually(PATIENCE, || {
+            self.press(keys);
+            thread::sleep(Duration::from_millis(100));
+            self.child.try_wait().unwrap().is_some()
+        });
+        self.finish()
+    }
+
     /// Waits for the end of the program, and returns its exit status.
     #[track_caller]
     pub fn finish(self) -> Option<i32> {

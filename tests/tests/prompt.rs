@@ -95,9 +95,8 @@ fn ctrl_c_while_attaching_leaves_nothing_behind() {
         terminal.press(CTRL_C);
         // At the prompt already, it only forgets a line.
         sleep(Duration::from_millis(100));
-        terminal.press(CTRL_D);
         // Before it listens for signals, the interrupt just ends it.
-        let status = terminal.finish();
+        let status = terminal.press_until_end(CTRL_D);
         assert!(matches!(status, None | Some(0 | 130)), "{status:?} after {wait} ms");
         target.expect_nothing_left();
     }
