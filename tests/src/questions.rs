@@ -1,7 +1,7 @@
 //! What can be asked without sending anything, as it is typed after the container's name.
 
 /// Each verb that observes, with what it needs to be asked.
-pub const OBSERVING: [&[&str]; 3] = [&["ps"], &["ps", "--threads", "--sort", "wait"], &["mem"]];
+pub const OBSERVING: [&[&str]; 4] = [&["ps"], &["ps", "--threads", "--sort", "wait"], &["mem"], &["fds"]];
 
 /// The words of a question about `container`.
 pub fn about<'a>(container: &'a str, question: &[&'a str]) -> Vec<&'a str> {

@@ -55,11 +55,11 @@ const OF_MACHINE: [&str; 16] = [
     "stat",
     "sys/kernel/pid_max",
     "sys/kernel/threads-max",
-    "net/tcp",
-    "net/tcp6",
-    "net/udp",
-    "net/udp6",
-    "net/unix",
+    "self/net/tcp",
+    "self/net/tcp6",
+    "self/net/udp",
+    "self/net/udp6",
+    "self/net/unix",
 ];
 
 /// Values of an environment are nobody's business; their length stays.

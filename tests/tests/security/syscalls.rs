@@ -70,7 +70,7 @@ fn whatever_is_observed_nothing_is_opened_for_writing_and_nobody_is_signalled() 
         Target::run(&[], &["hostile"]).ready(),
     ];
     for target in &targets {
-        for level in ["0", "1"] {
+        for level in ["0", "1", "1b"] {
             let sidecar = Live::session(target, level);
             let Some(watched) = Watched::start(&sidecar) else {
                 eprintln!("skipped: no strace");
