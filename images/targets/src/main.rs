@@ -42,7 +42,7 @@ usage: target-program COMMAND
 
   serve [--port 8080] [--workers 2]  answer HTTP from several processes
   zombies N                          N children that nobody reaps
-  many N                             N idle children, named idle-<i>
+  many N [--files M]                 N idle children, named idle-<i>, with M open files each
   memory MIB                         that much touched anonymous memory
   churn PER_SECOND                   children that come and go at that rate
   hostile                            names and command lines that attack whoever prints them
