@@ -2,6 +2,7 @@
 
 mod agent;
 pub(crate) mod attach;
+mod cgroup;
 pub(crate) mod connect;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
