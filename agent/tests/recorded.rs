@@ -1,4 +1,4 @@
-//! Processes and memory of a recorded target, through the services themselves.
+//! Processes of a recorded target, through the service itself.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers, too")]
 
@@ -7,16 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dbgctl_agent::error::{BadRequest, ProbeError};
-use dbgctl_agent::guard::Lacking;
 use dbgctl_agent::sources::Sources;
 use dbgctl_agent::stream::Bounded;
 use dbgctl_agent::{probes, stream};
-use dbgctl_proto::v1::memory_service_server::MemoryService;
 use dbgctl_proto::v1::process_service_server::ProcessService;
 use dbgctl_proto::v1::{
-    End, Gap, Limit, ListMemoryRequest, ListMemoryResponse, ListProcessesRequest, ListProcessesResponse,
-    Process, ProcessMemory, ProcessOrigin, ProcessState, Summary, limit, list_memory_response,
-    list_processes_response,
+    End, Gap, ListMemoryResponse, ListProcessesRequest, ListProcessesResponse, Process, ProcessOrigin,
+    ProcessState, Summary, list_processes_response,
 };
 use tokio_stream::StreamExt;
 use tonic::{Code, Request, Status};
@@ -135,47 +132,6 @@ async fn a_limit_is_told_only_if_there_was_more() {
     assert_eq!((pids(&rows), summary.sent, summary.end()), (vec![1, 7], 2, End::Limit));
     let (rows, summary) = processes(ListProcessesRequest { limit: 5, ..Default::default() }).await;
     assert_eq!((rows.len(), summary.end()), (5, End::Complete));
-}
-
-async fn memory(limit: u32) -> (Vec<list_memory_response::Part>, Summary) {
-    let service = probes::memory::Memory::new(scene());
-    let mut request = Request::new(ListMemoryRequest { limit });
-    // As the guard tells it.
-    request.extensions_mut().insert(Lacking(vec!["CAP_SYS_PTRACE"]));
-    let stream = service.list_memory(request).await.unwrap().into_inner();
-    let mut parts: Vec<_> = drain(stream).await.into_iter().map(|message| message.part.unwrap()).collect();
-    let Some(list_memory_response::Part::Summary(summary)) = parts.pop() else {
-        panic!("no summary at the end")
-    };
-    (parts, summary)
-}
-
-fn rows_of(parts: &[list_memory_response::Part]) -> Vec<ProcessMemory> {
-    let [_, list_memory_response::Part::Batch(batch)] = parts else { panic!("{parts:?}") };
-    batch.processes.clone()
-}
-
-#[tokio::test]
-async fn memory_begins_with_the_cgroup_and_then_the_biggest_process() {
-    let (parts, summary) = memory(0).await;
-    let list_memory_response::Part::Cgroup(cgroup) = &parts[0] else { panic!("no cgroup at the start") };
-    assert_eq!((cgroup.version, cgroup.current_bytes), (1, Some(1835008)));
-    assert_eq!(cgroup.limit, Some(Limit { limit: Some(limit::Limit::At(64 << 20)) }));
-    let rows = rows_of(&parts);
-    assert_eq!(rows.iter().map(|process| process.pid).collect::<Vec<_>>(), [1, 7, 11]);
-    assert_eq!((rows[0].command.as_slice(), rows[0].swap_pss_bytes), (&b"init"[..], Some(0)));
-    let denied = gap("memory of processes", "permission denied (needs CAP_SYS_PTRACE)", 1);
-    assert_eq!(
-        summary,
-        Summary { sent: 3, dropped: 0, gaps: vec![ended(), denied], end: End::Complete.into() }
-    );
-}
-
-#[tokio::test]
-async fn a_limited_memory_list_keeps_the_biggest() {
-    let (parts, summary) = memory(1).await;
-    assert_eq!(rows_of(&parts)[0].pid, 1);
-    assert_eq!((summary.sent, summary.end()), (1, End::Limit));
 }
 
 fn row(pid: u32) -> Process {

@@ -1,9 +1,10 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
-use dbgctl_linux::cgroupfs::{keyed, memory, pressure};
+use dbgctl_linux::cgroupfs::{keyed, memory, memory_events, memory_stat, pressure};
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, nofile, smaps_rollup, sockets, stat, status, wchan,
+    cgroup, cmdline, fd, fdinfo, identity, meminfo, nofile, oom_score, oom_score_adj, smaps_rollup, sockets,
+    stat, status, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -28,6 +29,9 @@ const SAMPLES: &[&[u8]] = &[
     b"   0: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000 0 0 7 1 0",
     b"00000000fa9bd5f9: 00000002 00000000 00010000 0001 01  3888 /run/a b.sock",
     b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n",
+    b"MemTotal: 24684092 kB\nMemAvailable: 22071064 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
+    b"cache 524288\nhierarchical_memory_limit 9223372036854771712\ntotal_cache 524288\ntotal_rss 21016576\n",
+    b"-1000\n",
     b"9223372036854771712\n",
     b"max\n",
     b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
@@ -113,6 +117,12 @@ proptest! {
         }
         let _ = passwd::parse(&text).name(0);
         let _ = memory::parse_limit_in_bytes(&text, 4096);
+        let _ = memory_stat::parse_v1(&text, 4096);
+        let _ = memory_stat::parse_v2(&text);
+        let _ = memory_events::parse(&text);
+        let _ = meminfo::parse(&text);
+        let _ = oom_score::parse(&text);
+        let _ = oom_score_adj::parse(&text);
         let _ = keyed::parse(&text);
         let _ = keyed::parse_limit(&text);
         let _ = pressure::parse(&text);

@@ -19,7 +19,6 @@ pub(super) fn limit_message(limit: Limit) -> v1::Limit {
     v1::Limit { limit: Some(limit) }
 }
 
-#[expect(dead_code, reason = "for the probes to come")]
 pub(super) fn pressure_message(pressure: &Pressure) -> v1::Pressure {
     v1::Pressure {
         some: Some(stall_message(&pressure.some)),

@@ -252,7 +252,7 @@ fn message(
         arguments: found.cmdline.arguments().map(<[u8]>::to_vec).collect(),
         arguments_cut: found.cmdline.cut,
         kernel_thread: stat.is_kernel_thread(),
-        origin: origin(found.origin).into(),
+        origin: origin_message(found.origin).into(),
         details,
     }
 }
@@ -272,7 +272,7 @@ fn state(state: State) -> v1::ProcessState {
     }
 }
 
-fn origin(origin: Option<Origin>) -> v1::ProcessOrigin {
+pub(super) fn origin_message(origin: Option<Origin>) -> v1::ProcessOrigin {
     match origin {
         Some(Origin::Target) => v1::ProcessOrigin::Target,
         Some(Origin::Dbgctl) => v1::ProcessOrigin::Dbgctl,

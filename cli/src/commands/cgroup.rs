@@ -1,5 +1,4 @@
 //! What several commands show of the target's control group.
-#![expect(dead_code, reason = "for the commands to come")]
 
 use dbgctl_proto::v1::limit::Limit;
 use dbgctl_proto::v1::{self, Pressure, Stall};
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     fn stall(avg10_percent: f64) -> Stall {
-        Stall { avg10_percent, avg60_percent: 3.14, avg300_percent: 0.8, total_micros: 7 }
+        Stall { avg10_percent, avg60_percent: 3.1, avg300_percent: 0.8, total_micros: 7 }
     }
 
     #[test]

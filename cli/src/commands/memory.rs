@@ -1,32 +1,49 @@
 //! `mem`: the memory of the target, by process and as its cgroup accounts for it.
 
+mod consent;
+mod fields;
+mod headroom;
+mod list;
+mod reconcile;
+mod rest;
+mod row;
+mod sentences;
 #[cfg(test)]
 mod tests;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::limit::Limit;
-use dbgctl_proto::v1::list_memory_response::Part;
-use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
-use dbgctl_proto::v1::{self, CgroupMemory, ProcessMemory, Summary};
+use std::time::{Duration, Instant};
 
+use dbgctl_proto::v1;
+
+use self::list::Breakdown;
+use self::reconcile::Sums;
+use self::rest::Resting;
+use self::row::MemoryRow;
 use super::agent::Agent;
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::watch::{Turn, Watch};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::human::{Bytes, Percent};
-use crate::render::{Column, Object, Output, Row, Talk, closing};
+use crate::render::{Output, Talk, closing};
 
 const EXAMPLES: &str = "\
 Examples:
-  dbgctl mem web              who holds the memory, and how close the limit is
+  dbgctl mem web              who holds the memory, what else there is, and how much is left
   dbgctl mem web --limit 10   the ten processes with the biggest resident set
-  dbgctl mem web -o wide      with anon, file, shmem and swap
+  dbgctl mem web --watch 5s   again every five seconds
+  dbgctl mem web -o wide      with anon, file, shmem, swap, locked and huge pages
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
 RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over \
-all processes makes sense; USS is what would be freed if the process ended. What the cgroup has beyond \
-the sum of PSS is page cache, kernel memory, or was left out.
+all processes makes sense; USS is what would be freed if the process ended. The second table is what the \
+cgroup is charged with, beside what the processes hold of it.
 
-Reading a process holds the lock of its memory map for about 12 ms per GiB.";
+Headroom is the limit less what is charged, with what the kernel could drop. `For sure` counts clean page \
+cache that was not used lately; `at best` all page cache, the kernel's own caches and what fits into swap. \
+Working set is what is charged less inactive_file, as Kubernetes counts it.
+
+Reading a process holds the lock of its memory map for about 12 ms per GiB. What has more than 4 GiB \
+resident is read only with --yes, with --budget, or when asked on a terminal; with --watch a process is read \
+for at most 5 % of the time, and AGE says how old its figures are.";
 
 /// Break down the memory
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,42 +52,40 @@ pub(crate) struct Args {
     /// Read at most this many processes, those with the biggest resident set
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
+
+    /// Only this process
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+
+    /// Also show processes in the same PID namespace that do not belong to the target
+    #[arg(long)]
+    all: bool,
+
+    /// Stop reading processes after this time; the rest is listed with its resident set alone
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    budget: Option<Duration>,
+
+    /// Read processes of more than 4 GiB without asking
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    watch: Watch,
 }
 
-impl Row for ProcessMemory {
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::number("PID", |row| Some(row.pid.into())),
-        Column::bytes("RSS", |row| Some(row.rss_bytes)),
-        Column::bytes("PSS", |row| Some(row.pss_bytes)),
-        Column::bytes("USS", |row| Some(row.uss_bytes)),
-        Column::bytes("ANON", |row: &Self| row.pss_anon_bytes).wide_only(),
-        Column::bytes("FILE", |row: &Self| row.pss_file_bytes).wide_only(),
-        Column::bytes("SHMEM", |row: &Self| row.pss_shmem_bytes).wide_only(),
-        Column::bytes("SWAP", |row: &Self| row.swap_pss_bytes).wide_only(),
-        Column::written("COMMAND", |row, cell| cell.raw(&row.command)),
-    ];
-
-    fn fields(&self, object: &mut Object<'_>) {
-        object.number("pid", u64::from(self.pid));
-        object.raw("command", self.command.as_slice());
-        object.number("rss_bytes", self.rss_bytes);
-        object.number("pss_bytes", self.pss_bytes);
-        object.number("uss_bytes", self.uss_bytes);
-        object.number("pss_anon_bytes", self.pss_anon_bytes);
-        object.number("pss_file_bytes", self.pss_file_bytes);
-        object.number("pss_shmem_bytes", self.pss_shmem_bytes);
-        object.number("swap_pss_bytes", self.swap_pss_bytes);
-    }
+/// What the user said to reading big processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    Given,
+    Refused,
+    NotAsked,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Breakdown {
-    cgroup: Option<CgroupMemory>,
-    processes: Vec<ProcessMemory>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
+/// What is kept from one list to the next.
+#[derive(Debug)]
+struct Watched {
+    consent: Consent,
+    resting: Resting,
 }
 
 impl Question for Args {
@@ -79,112 +94,162 @@ impl Question for Args {
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let mut breakdown = agent.within_limit(read(agent, self.request())).await?;
-        // By what the sum is made of; the agent's order is by RSS.
-        breakdown.processes.sort_by_key(|process| (std::cmp::Reverse(process.pss_bytes), process.pid));
-        unless_pipe_closed(show(&breakdown, output, talk))
+        let consent = if self.yes || self.budget.is_some() { Consent::Given } else { Consent::NotAsked };
+        let mut watched = Watched { consent, resting: Resting::default() };
+        let ask = async |turn: Turn| {
+            let breakdown = self.read(agent, &mut watched, turn, talk).await?;
+            turn.begin(output)?;
+            self.show(breakdown, &mut watched, output, talk)
+        };
+        unless_pipe_closed(self.watch.repeat(ask).await)
     }
 }
 
 impl Args {
-    fn request(&self) -> v1::ListMemoryRequest {
-        v1::ListMemoryRequest { limit: self.limit.unwrap_or(0) }
+    fn request(&self, watched: &Watched, now: Instant) -> v1::ListMemoryRequest {
+        let is_free = watched.consent == Consent::Given;
+        v1::ListMemoryRequest {
+            limit: self.limit.unwrap_or(0),
+            all: self.all,
+            pids: self.pid.into_iter().collect(),
+            budget_nanos: self.budget.map(|budget| u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX)),
+            biggest_to_read_bytes: (!is_free).then_some(consent::BIGGEST_UNASKED_BYTES),
+            rest_pids: watched.resting.pids(now),
+        }
+    }
+
+    /// Asks the agent, and a second time for what the user consents to be read.
+    async fn read(
+        &self,
+        agent: &Agent,
+        watched: &mut Watched,
+        turn: Turn,
+        talk: &mut Talk,
+    ) -> Result<Breakdown, Failure> {
+        let request = self.request(watched, Instant::now());
+        let mut announce = |header: &v1::MemoryHeader| {
+            let line = consent::announcement(header, self.budget).filter(|_| turn != Turn::Later);
+            talk.lines(line);
+        };
+        let mut breakdown = agent.within_limit(list::read(agent, request.clone(), &mut announce)).await?;
+        let too_big: Vec<_> = consent::too_big(&breakdown.processes).collect();
+        if too_big.is_empty() {
+            return Ok(breakdown);
+        }
+        if watched.consent == Consent::NotAsked {
+            let says_yes = talk.confirm(&consent::question(&too_big)).await;
+            watched.consent = if says_yes == Some(true) { Consent::Given } else { Consent::Refused };
+        }
+        if watched.consent == Consent::Given {
+            let pids = too_big.iter().map(|process| process.pid).collect();
+            let request = v1::ListMemoryRequest { pids, biggest_to_read_bytes: None, ..request };
+            let read = agent.within_limit(list::read(agent, request, |_| {})).await?;
+            breakdown.replace(read.processes);
+        }
+        let gaps: Vec<_> = consent::too_big(&breakdown.processes).map(consent::gap).collect();
+        breakdown.summary.iter_mut().for_each(|summary| summary.gaps.extend(gaps.iter().cloned()));
+        Ok(breakdown)
+    }
+
+    fn show(
+        &self,
+        breakdown: Breakdown,
+        watched: &mut Watched,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Breakdown { cgroup, header, processes, summary, broken_off } = breakdown;
+        let (cgroup, header) = (cgroup.as_ref(), header.as_ref());
+        let interval = self.watch.interval().unwrap_or_default();
+        let mut rows = watched.resting.rows(header, processes, interval, Instant::now());
+        // By what the sum is made of; the agent's order is by RSS.
+        rows.sort_by_key(|row| {
+            let process = &row.process;
+            (std::cmp::Reverse(process.pss_bytes.unwrap_or(process.rss_bytes)), process.pid)
+        });
+        let is_whole =
+            self.pid.is_none() && summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
+        let found = Found::of(cgroup, header, &rows, is_whole);
+
+        if output.is_table() {
+            let accounts = cgroup.zip(found.reconciliation.as_ref());
+            let accounts = accounts.map(|(cgroup, found)| sentences::account_rows(cgroup, header, found));
+            let accounts = accounts.unwrap_or_default();
+            let sentences = found.sentences(cgroup, header);
+            output.keep_free(accounts.len() + sentences.len() + usize::from(!accounts.is_empty()));
+            output.rows(&rows)?;
+            if !accounts.is_empty() {
+                output.rows(&accounts)?;
+            }
+            for sentence in sentences {
+                output.sentence(sentence)?;
+            }
+            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
+            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
+        } else {
+            output.object(|object| {
+                match cgroup {
+                    Some(cgroup) => object.object("cgroup", |object| fields::cgroup(cgroup, object)),
+                    None => object.null("cgroup"),
+                }
+                match header {
+                    Some(header) => object.object("header", |object| fields::header(header, object)),
+                    None => object.null("header"),
+                }
+            })?;
+            output.rows(&rows)?;
+            output.object(|object| {
+                match &summary {
+                    Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
+                    None => object.null("summary"),
+                }
+                fields::reconciliation(found.reconciliation.as_ref(), header, object);
+                fields::headroom(found.headroom.as_ref(), found.victims.as_ref(), object);
+            })?;
+            talk.lines(broken_off);
+        }
+        output.flush()?;
+        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
     }
 }
 
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListMemoryRequest) -> Result<Breakdown, Failure> {
-    let mut client = MemoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_memory(agent.request(request)).await?.into_inner();
-    let mut breakdown = Breakdown::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Cgroup(cgroup)) => breakdown.cgroup = Some(cgroup),
-            Some(Part::Batch(batch)) => breakdown.processes.extend(batch.processes),
-            Some(Part::Summary(summary)) => breakdown.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        breakdown.summary.is_some()
-    });
-    breakdown.broken_off = broken_off.await?;
-    Ok(breakdown)
+/// What follows from the figures.
+struct Found<'r> {
+    sums: Sums,
+    /// Absent if not all processes are in the list.
+    reconciliation: Option<reconcile::Reconciliation>,
+    headroom: Option<headroom::Headroom>,
+    victims: Option<headroom::Victims<'r>>,
 }
 
-fn footprint(response: &v1::ListMemoryResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_row = |process: &ProcessMemory| size_of::<ProcessMemory>() + process.command.capacity();
-    batch.processes.iter().map(of_row).sum()
-}
-
-fn show(breakdown: &Breakdown, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Breakdown { cgroup, processes, summary, broken_off } = breakdown;
-    if output.is_table() {
-        output.rows(processes)?;
-        for sentence in totals(cgroup.as_ref(), processes) {
-            output.sentence(sentence)?;
+impl<'r> Found<'r> {
+    fn of(
+        cgroup: Option<&v1::CgroupMemory>,
+        header: Option<&v1::MemoryHeader>,
+        rows: &'r [MemoryRow],
+        is_whole: bool,
+    ) -> Self {
+        let sums = Sums::of(rows);
+        let headroom = headroom::headroom(cgroup, header);
+        Self {
+            sums,
+            reconciliation: cgroup
+                .filter(|_| is_whole)
+                .and_then(|cgroup| reconcile::reconcile(cgroup, header, &sums)),
+            headroom,
+            victims: headroom::victims(rows, headroom.as_ref(), header).filter(|_| is_whole),
         }
-        let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
-        output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-    } else {
-        output.object(|object| match cgroup {
-            Some(cgroup) => object.object("cgroup", |object| cgroup_fields(cgroup, object)),
-            None => object.null("cgroup"),
-        })?;
-        output.rows(processes)?;
-        output.object(|object| match summary {
-            Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-            None => object.null("summary"),
-        })?;
-        talk.lines(broken_off);
     }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
-}
 
-fn cgroup_fields(cgroup: &CgroupMemory, object: &mut Object<'_>) {
-    object.number("version", u64::from(cgroup.version));
-    object.number("current_bytes", cgroup.current_bytes);
-    match limit(cgroup) {
-        Some(Limit::At(bytes)) => object.number("limit", bytes),
-        Some(Limit::Unlimited(_)) => object.text("limit", "max"),
-        None => object.null("limit"),
+    fn sentences(&self, cgroup: Option<&v1::CgroupMemory>, header: Option<&v1::MemoryHeader>) -> Vec<String> {
+        let mut lines = vec![sentences::sum(&self.sums)];
+        lines.extend(sentences::cgroup(cgroup));
+        let reconciled = cgroup.zip(self.reconciliation.as_ref());
+        lines.extend(
+            reconciled.iter().flat_map(|(cgroup, found)| sentences::unexplained(cgroup, header, found)),
+        );
+        lines.extend(self.headroom.as_ref().map(|headroom| sentences::headroom(cgroup, headroom)));
+        lines.extend(self.victims.as_ref().map(|victims| sentences::victims(cgroup, victims)));
+        lines
     }
-}
-
-fn limit(cgroup: &CgroupMemory) -> Option<Limit> {
-    cgroup.limit.as_ref()?.limit
-}
-
-/// What the processes hold together, and what the cgroup says.
-fn totals(cgroup: Option<&CgroupMemory>, processes: &[ProcessMemory]) -> Vec<String> {
-    let sum = processes.iter().try_fold(0u64, |sum, process| sum.checked_add(process.pss_bytes));
-    let sum_words = sum.map_or_else(|| "more than there can be".to_owned(), |sum| Bytes(sum).to_string());
-    let mut lines = vec![format!("sum of PSS: {sum_words}")];
-    match cgroup {
-        None => lines.push("cgroup: the agent said nothing of it".to_owned()),
-        Some(cgroup) if cgroup.version == 0 => {
-            lines.push("cgroup: no memory controller could be read".to_owned())
-        }
-        Some(cgroup) => lines.push(cgroup_sentence(cgroup, sum)),
-    }
-    lines
-}
-
-/// `cgroup v2: 512 MiB of 1.0 GiB (50.0%), 112 MiB beyond the sum of PSS`; what is absent is `-`.
-fn cgroup_sentence(cgroup: &CgroupMemory, sum: Option<u64>) -> String {
-    let current = cgroup.current_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
-    let limit = match limit(cgroup) {
-        Some(Limit::At(limit)) => {
-            let share = cgroup.current_bytes.filter(|_| limit > 0);
-            let share = share.map(|current| Percent(current as f64 / limit as f64 * 100.0));
-            format!(" of {}{}", Bytes(limit), share.map_or_else(String::new, |share| format!(" ({share}%)")))
-        }
-        Some(Limit::Unlimited(_)) => ", no limit".to_owned(),
-        None => ", limit not readable".to_owned(),
-    };
-    let beyond = cgroup.current_bytes.zip(sum).and_then(|(current, sum)| current.checked_sub(sum));
-    let beyond =
-        beyond.map_or_else(String::new, |beyond| format!(", {} beyond the sum of PSS", Bytes(beyond)));
-    format!("cgroup v{}: {current}{limit}{beyond}", cgroup.version)
 }

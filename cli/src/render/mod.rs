@@ -45,6 +45,8 @@ pub(crate) struct Output {
     zone: TimeZone,
     /// A table that is written over the one before, with what has been said about it so far.
     repaints: bool,
+    /// Lines below the next table that must not be pushed off a screen that is repainted.
+    kept_free: usize,
     scratch: String,
 }
 
@@ -88,6 +90,7 @@ impl Output {
             terminal: None,
             zone: TimeZone::UTC,
             repaints: false,
+            kept_free: 0,
             scratch: String::new(),
         }
     }
@@ -155,6 +158,11 @@ impl Output {
         lines.iter().try_for_each(|line| self.sentence(table::cut_to(&one_line(line), columns)))
     }
 
+    /// Leaves that many lines of a screen for what comes below the next table.
+    pub(crate) fn keep_free(&mut self, lines: usize) {
+        self.kept_free = lines;
+    }
+
     /// Shows `rows`, as a table with its heading or as one object each.
     pub(crate) fn rows<R: Row>(&mut self, rows: &[R]) -> io::Result<()> {
         if !self.is_table() {
@@ -165,7 +173,8 @@ impl Output {
         // A repainted table must not scroll. Not for rows are the lines of the heading, of what did not fit,
         // of the talk, and the one that the cursor is left in.
         let height = terminal.filter(|_| self.repaints);
-        let height = height.map(|terminal| terminal.rows.saturating_sub(MOST_TALK + 3));
+        let kept_free = MOST_TALK + 3 + std::mem::take(&mut self.kept_free);
+        let height = height.map(|terminal| terminal.rows.saturating_sub(kept_free));
         let place = table::Place {
             wide: self.format == Format::Wide,
             colour: self.colour,

@@ -2,13 +2,19 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use super::escape;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use crate::error::Error;
 
 /// A person begins to wonder.
 const LONG: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether someone has answered.
+const KEYSTROKE: Duration = Duration::from_millis(20);
 
 /// The longest line of talk. It may quote an agent, which can send megabytes.
 const LONGEST_LINE_BYTES: usize = 4096;
@@ -77,6 +83,7 @@ pub(crate) fn help(text: &str) {
 pub(crate) struct Talk {
     writer: Box<dyn Write + Send>,
     colour: bool,
+    is_terminal: bool,
 }
 
 impl Talk {
@@ -84,13 +91,13 @@ impl Talk {
     pub(crate) fn stderr() -> Self {
         let stderr = io::stderr();
         let colour = stderr.is_terminal() && super::colour_wanted();
-        Self { writer: Box::new(stderr), colour }
+        Self { is_terminal: stderr.is_terminal(), writer: Box::new(stderr), colour }
     }
 
     /// Talk on any writer.
     #[cfg(test)]
     pub(crate) fn to(writer: impl Write + Send + 'static) -> Self {
-        Self { writer: Box::new(writer), colour: false }
+        Self { writer: Box::new(writer), colour: false, is_terminal: false }
     }
 
     /// Says one line. What could mislead a terminal is shown as an escape, so `text` may quote the agent.
@@ -103,6 +110,23 @@ impl Talk {
             writeln!(self.writer, "{text}")
         };
         let _ = self.writer.flush();
+    }
+
+    /// Asks for a yes. `None` if there is nobody to ask: standard input or this is no terminal.
+    pub(crate) async fn confirm(&mut self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !self.is_terminal {
+            return None;
+        }
+        let _ = write!(self.writer, "{} [y/N] ", one_line(question));
+        let _ = self.writer.flush();
+        // A terminal hands out whole lines: once there is something, reading does not wait. Until then the question
+        // may be abandoned, which a read could not be.
+        while poll(&mut [PollFd::new(io::stdin().as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).ok()? == 0 {
+            tokio::time::sleep(KEYSTROKE).await;
+        }
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok()?;
+        Some(matches!(line.trim(), "y" | "Y" | "yes"))
     }
 
     /// Says each of `lines`.

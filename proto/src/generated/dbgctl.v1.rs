@@ -1632,381 +1632,6 @@ pub mod descriptor_service_server {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListMemoryRequest {
-    /// At most this many processes. 0: the agent's own bound of 4,194,304.
-    #[prost(uint32, tag = "1")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListMemoryResponse {
-    #[prost(oneof = "list_memory_response::Part", tags = "1, 2, 3")]
-    pub part: ::core::option::Option<list_memory_response::Part>,
-}
-/// Nested message and enum types in `ListMemoryResponse`.
-pub mod list_memory_response {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Part {
-        #[prost(message, tag = "1")]
-        Cgroup(super::CgroupMemory),
-        #[prost(message, tag = "2")]
-        Batch(super::ProcessMemoryBatch),
-        #[prost(message, tag = "3")]
-        Summary(super::Summary),
-    }
-}
-/// Memory as the target's cgroup accounts for it. A figure that could not be read is absent, and a gap
-/// of the summary says why.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CgroupMemory {
-    /// 1 or 2, see cgroups(7). 0 if no memory controller could be read: a gap of the summary says why.
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
-    /// v1: memory.usage_in_bytes. v2: memory.current.
-    #[prost(uint64, optional, tag = "2")]
-    pub current_bytes: ::core::option::Option<u64>,
-    /// v1: memory.limit_in_bytes. v2: memory.max. Absent: not readable.
-    #[prost(message, optional, tag = "3")]
-    pub limit: ::core::option::Option<Limit>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ProcessMemoryBatch {
-    #[prost(message, repeated, tag = "1")]
-    pub processes: ::prost::alloc::vec::Vec<ProcessMemory>,
-}
-/// The memory of one process, summed over its mappings: proc_pid_smaps(5), "smaps_rollup".
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProcessMemory {
-    /// In the target's PID namespace.
-    #[prost(uint32, tag = "1")]
-    pub pid: u32,
-    /// At most 15 bytes, any bytes at all: set by the process itself.
-    #[prost(bytes = "vec", tag = "2")]
-    pub command: ::prost::alloc::vec::Vec<u8>,
-    /// Pages in memory, shared ones counted in full.
-    #[prost(uint64, tag = "3")]
-    pub rss_bytes: u64,
-    /// Pages in memory, each shared one divided by the number of its users.
-    #[prost(uint64, tag = "4")]
-    pub pss_bytes: u64,
-    /// Pages in memory that no one else has: private clean and private dirty.
-    #[prost(uint64, tag = "5")]
-    pub uss_bytes: u64,
-    /// Parts of the proportional set size. Absent before Linux 5.4.
-    #[prost(uint64, optional, tag = "6")]
-    pub pss_anon_bytes: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "7")]
-    pub pss_file_bytes: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "8")]
-    pub pss_shmem_bytes: ::core::option::Option<u64>,
-    /// Swapped out, shared pages divided by the number of their users. Absent before Linux 4.3.
-    #[prost(uint64, optional, tag = "9")]
-    pub swap_pss_bytes: ::core::option::Option<u64>,
-}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod memory_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct MemoryServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> MemoryServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> MemoryServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            MemoryServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// The target's cgroup first, then its processes in batches, biggest resident set first, then one
-        /// summary.
-        ///
-        /// Reading a process holds its memory map's lock for about 12 ms per GiB of small pages; each process
-        /// is read once.
-        pub async fn list_memory(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListMemoryRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ListMemoryResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/dbgctl.v1.MemoryService/ListMemory",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("dbgctl.v1.MemoryService", "ListMemory"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod memory_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with MemoryServiceServer.
-    #[async_trait]
-    pub trait MemoryService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the ListMemory method.
-        type ListMemoryStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::ListMemoryResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// The target's cgroup first, then its processes in batches, biggest resident set first, then one
-        /// summary.
-        ///
-        /// Reading a process holds its memory map's lock for about 12 ms per GiB of small pages; each process
-        /// is read once.
-        async fn list_memory(
-            &self,
-            request: tonic::Request<super::ListMemoryRequest>,
-        ) -> std::result::Result<tonic::Response<Self::ListMemoryStream>, tonic::Status>;
-    }
-    #[derive(Debug)]
-    pub struct MemoryServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> MemoryServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for MemoryServiceServer<T>
-    where
-        T: MemoryService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/dbgctl.v1.MemoryService/ListMemory" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListMemorySvc<T: MemoryService>(pub Arc<T>);
-                    impl<
-                        T: MemoryService,
-                    > tonic::server::ServerStreamingService<super::ListMemoryRequest>
-                    for ListMemorySvc<T> {
-                        type Response = super::ListMemoryResponse;
-                        type ResponseStream = T::ListMemoryStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListMemoryRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MemoryService>::list_memory(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListMemorySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for MemoryServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "dbgctl.v1.MemoryService";
-    impl<T> tonic::server::NamedService for MemoryServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListProcessesRequest {
     /// One row per thread instead of one per process.
     #[prost(bool, tag = "1")]
@@ -2523,6 +2148,636 @@ pub mod process_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "dbgctl.v1.ProcessService";
     impl<T> tonic::server::NamedService for ProcessServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMemoryRequest {
+    /// At most this many processes. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+    /// Also list processes in the same PID namespace that do not belong to the target.
+    #[prost(bool, tag = "2")]
+    pub all: bool,
+    /// These processes only. Empty: all of them.
+    #[prost(uint32, repeated, tag = "3")]
+    pub pids: ::prost::alloc::vec::Vec<u32>,
+    /// Read no more processes once reading took this long together. Absent: no such bound.
+    #[prost(uint64, optional, tag = "4")]
+    pub budget_nanos: ::core::option::Option<u64>,
+    /// Do not read processes with a bigger resident set. Absent: read them, however big.
+    #[prost(uint64, optional, tag = "5")]
+    pub biggest_to_read_bytes: ::core::option::Option<u64>,
+    /// Do not read these this time: while they are watched, they must not be disturbed all the time.
+    #[prost(uint32, repeated, tag = "6")]
+    pub rest_pids: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMemoryResponse {
+    #[prost(oneof = "list_memory_response::Part", tags = "1, 2, 3, 4")]
+    pub part: ::core::option::Option<list_memory_response::Part>,
+}
+/// Nested message and enum types in `ListMemoryResponse`.
+pub mod list_memory_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Cgroup(super::CgroupMemory),
+        #[prost(message, tag = "2")]
+        Batch(super::ProcessMemoryBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+        #[prost(message, tag = "4")]
+        Header(super::MemoryHeader),
+    }
+}
+/// What the list is to be seen against.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MemoryHeader {
+    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
+    #[prost(uint64, tag = "1")]
+    pub sampled_boottime_nanos: u64,
+    /// The sum of the resident sets that are about to be read: what reading will cost.
+    #[prost(uint64, tag = "2")]
+    pub resident_bytes_to_read: u64,
+    /// The whole machine. Absent if it could not be read.
+    #[prost(message, optional, tag = "3")]
+    pub machine: ::core::option::Option<MachineMemory>,
+    /// File systems in memory that the target has mounted, in the order of its mountinfo. What others have
+    /// put into one that is shared is in its figure as well.
+    #[prost(message, repeated, tag = "4")]
+    pub tmpfs: ::prost::alloc::vec::Vec<TmpfsMount>,
+}
+/// The machine that the target runs on: proc_meminfo(5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineMemory {
+    #[prost(uint64, tag = "1")]
+    pub total_bytes: u64,
+    /// What could be had without swapping, by the kernel's own estimate. Absent before Linux 3.14.
+    #[prost(uint64, optional, tag = "2")]
+    pub available_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, tag = "3")]
+    pub swap_total_bytes: u64,
+    #[prost(uint64, tag = "4")]
+    pub swap_free_bytes: u64,
+    /// CPUs that are online. Each keeps a stock of up to 64 pages charged to the cgroup. Absent: not readable.
+    #[prost(uint32, optional, tag = "5")]
+    pub cpus: ::core::option::Option<u32>,
+    #[prost(uint64, tag = "6")]
+    pub page_bytes: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TmpfsMount {
+    /// Any bytes at all.
+    #[prost(bytes = "vec", tag = "1")]
+    pub mount_point: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub used_bytes: u64,
+    /// Absent: no limit of its own.
+    #[prost(uint64, optional, tag = "3")]
+    pub size_bytes: ::core::option::Option<u64>,
+}
+/// Memory as the target's cgroup accounts for it. A figure that its kernel does not have is absent; one
+/// that is there and could not be read is absent as well, and a gap of the summary says why.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CgroupMemory {
+    /// 1 or 2, see cgroups(7). 0 if no memory controller could be read: a gap of the summary says why.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// v1: memory.usage_in_bytes. v2: memory.current.
+    #[prost(uint64, optional, tag = "2")]
+    pub current_bytes: ::core::option::Option<u64>,
+    /// v1: memory.limit_in_bytes. v2: memory.max. Absent: not readable.
+    #[prost(message, optional, tag = "3")]
+    pub limit: ::core::option::Option<Limit>,
+    /// v2: memory.high. Beyond it processes are slowed down.
+    #[prost(message, optional, tag = "4")]
+    pub high: ::core::option::Option<Limit>,
+    /// v2: memory.low. Protected as long as others have something to give; 0 if nothing is.
+    #[prost(message, optional, tag = "5")]
+    pub low: ::core::option::Option<Limit>,
+    /// v2: memory.min. Protected always; 0 if nothing is.
+    #[prost(message, optional, tag = "6")]
+    pub min: ::core::option::Option<Limit>,
+    /// The most that was ever charged. v1: memory.max_usage_in_bytes. v2: memory.peak, since Linux 5.19.
+    #[prost(uint64, optional, tag = "7")]
+    pub peak_bytes: ::core::option::Option<u64>,
+    /// `current_bytes` without `inactive_file_bytes`: what is hard to do without.
+    #[prost(uint64, optional, tag = "8")]
+    pub working_set_bytes: ::core::option::Option<u64>,
+    /// v1: total_swap of memory.stat. v2: memory.swap.current.
+    #[prost(uint64, optional, tag = "9")]
+    pub swap_bytes: ::core::option::Option<u64>,
+    /// v1: what memory.memsw.limit_in_bytes leaves beyond `limit`. v2: memory.swap.max.
+    #[prost(message, optional, tag = "10")]
+    pub swap_limit: ::core::option::Option<Limit>,
+    /// v1: the lowest limit of this cgroup and all above it. Absent in v2, where those above can not be seen.
+    #[prost(message, optional, tag = "11")]
+    pub hierarchical_limit: ::core::option::Option<Limit>,
+    /// memory.stat. Each figure lags by up to 64 pages per CPU.
+    #[prost(message, optional, tag = "12")]
+    pub stat: ::core::option::Option<CgroupMemoryStat>,
+    #[prost(message, optional, tag = "13")]
+    pub events: ::core::option::Option<CgroupMemoryEvents>,
+    /// v2: memory.oom.group. True: where the kernel kills one process, it kills all.
+    #[prost(bool, optional, tag = "14")]
+    pub kills_all: ::core::option::Option<bool>,
+    /// v2: memory.pressure.
+    #[prost(message, optional, tag = "15")]
+    pub pressure: ::core::option::Option<Pressure>,
+}
+/// What the memory of a cgroup consists of, cgroups below it included.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupMemoryStat {
+    /// v1: rss.
+    #[prost(uint64, optional, tag = "1")]
+    pub anon_bytes: ::core::option::Option<u64>,
+    /// Of that, in huge pages. v1: rss_huge. v2: anon_thp.
+    #[prost(uint64, optional, tag = "2")]
+    pub anon_huge_bytes: ::core::option::Option<u64>,
+    /// Page cache, shared memory and tmpfs included. v1: cache.
+    #[prost(uint64, optional, tag = "3")]
+    pub file_bytes: ::core::option::Option<u64>,
+    /// Of that, mapped by a process.
+    #[prost(uint64, optional, tag = "4")]
+    pub file_mapped_bytes: ::core::option::Option<u64>,
+    /// Of that, not yet written to its file.
+    #[prost(uint64, optional, tag = "5")]
+    pub file_dirty_bytes: ::core::option::Option<u64>,
+    /// Of that, being written now.
+    #[prost(uint64, optional, tag = "6")]
+    pub file_writeback_bytes: ::core::option::Option<u64>,
+    /// Page cache that was used lately, and that was not; without shared memory.
+    #[prost(uint64, optional, tag = "7")]
+    pub active_file_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "8")]
+    pub inactive_file_bytes: ::core::option::Option<u64>,
+    /// Shared memory and tmpfs.
+    #[prost(uint64, optional, tag = "9")]
+    pub shmem_bytes: ::core::option::Option<u64>,
+    /// Locked, or in a ramfs.
+    #[prost(uint64, optional, tag = "10")]
+    pub unevictable_bytes: ::core::option::Option<u64>,
+    /// Swapped out and still in memory as well.
+    #[prost(uint64, optional, tag = "11")]
+    pub swap_cached_bytes: ::core::option::Option<u64>,
+    /// Of the kernel, v2 only: caches that can be dropped, objects that can not, stacks of threads, page tables,
+    /// and what each CPU has a copy of.
+    #[prost(uint64, optional, tag = "12")]
+    pub slab_reclaimable_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "13")]
+    pub slab_unreclaimable_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "14")]
+    pub kernel_stack_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "15")]
+    pub page_tables_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "16")]
+    pub percpu_bytes: ::core::option::Option<u64>,
+    /// All memory of the kernel but `sock_bytes`. v1: memory.kmem.usage_in_bytes. v2: since Linux 5.18.
+    #[prost(uint64, optional, tag = "17")]
+    pub kernel_bytes: ::core::option::Option<u64>,
+    /// Buffers of sockets. v1: those of TCP, which are no part of `current_bytes`.
+    #[prost(uint64, optional, tag = "18")]
+    pub sock_bytes: ::core::option::Option<u64>,
+}
+/// How often it happened since the cgroup was made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupMemoryEvents {
+    /// v2: reclaimed although protected by `low`.
+    #[prost(uint64, optional, tag = "1")]
+    pub low: ::core::option::Option<u64>,
+    /// v2: slowed down at `high`.
+    #[prost(uint64, optional, tag = "2")]
+    pub high: ::core::option::Option<u64>,
+    /// About to exceed `limit`. v1: memory.failcnt.
+    #[prost(uint64, optional, tag = "3")]
+    pub max: ::core::option::Option<u64>,
+    /// v2: at `limit`, and nothing could be reclaimed.
+    #[prost(uint64, optional, tag = "4")]
+    pub oom: ::core::option::Option<u64>,
+    /// Processes killed for that. v1: memory.oom_control, since Linux 4.13.
+    #[prost(uint64, optional, tag = "5")]
+    pub oom_kill: ::core::option::Option<u64>,
+    /// v2, since Linux 5.17: times that all processes were killed for that.
+    #[prost(uint64, optional, tag = "6")]
+    pub oom_group_kill: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessMemoryBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<ProcessMemory>,
+}
+/// The memory of one process, summed over its mappings: proc_pid_smaps(5), "smaps_rollup".
+///
+/// Of a process that was not read there is the resident set alone, from proc_pid_stat(5).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessMemory {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// Pages in memory, shared ones counted in full.
+    #[prost(uint64, tag = "3")]
+    pub rss_bytes: u64,
+    /// Pages in memory, each shared one divided by the number of its users. Absent if not read.
+    #[prost(uint64, optional, tag = "4")]
+    pub pss_bytes: ::core::option::Option<u64>,
+    /// Pages in memory that no one else has: private clean and private dirty. Absent if not read.
+    #[prost(uint64, optional, tag = "5")]
+    pub uss_bytes: ::core::option::Option<u64>,
+    /// Parts of the proportional set size. Absent before Linux 5.4.
+    #[prost(uint64, optional, tag = "6")]
+    pub pss_anon_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    pub pss_file_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "8")]
+    pub pss_shmem_bytes: ::core::option::Option<u64>,
+    /// Swapped out, shared pages divided by the number of their users. Absent before Linux 4.3.
+    #[prost(uint64, optional, tag = "9")]
+    pub swap_pss_bytes: ::core::option::Option<u64>,
+    /// Of the proportional set size, what was written to. Absent before Linux 6.0.
+    #[prost(uint64, optional, tag = "10")]
+    pub pss_dirty_bytes: ::core::option::Option<u64>,
+    /// Swapped out, shared pages counted in full.
+    #[prost(uint64, optional, tag = "11")]
+    pub swap_bytes: ::core::option::Option<u64>,
+    /// May not be swapped out.
+    #[prost(uint64, optional, tag = "12")]
+    pub locked_bytes: ::core::option::Option<u64>,
+    /// Of the resident set, in huge pages: anonymous, shared memory, files (since Linux 5.4).
+    #[prost(uint64, optional, tag = "13")]
+    pub anon_huge_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "14")]
+    pub shmem_huge_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "15")]
+    pub file_huge_bytes: ::core::option::Option<u64>,
+    /// Pages of hugetlbfs, which are in no other figure, and not in the cgroup's memory.
+    #[prost(uint64, optional, tag = "16")]
+    pub private_hugetlb_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "17")]
+    pub shared_hugetlb_bytes: ::core::option::Option<u64>,
+    /// proc_pid_oom_score(5) and proc_pid_oom_score_adj(5). Read of the 1,024 biggest processes.
+    #[prost(uint32, optional, tag = "18")]
+    pub oom_score: ::core::option::Option<u32>,
+    #[prost(sint32, optional, tag = "19")]
+    pub oom_score_adj: ::core::option::Option<i32>,
+    /// CLOCK_BOOTTIME when the process started. With `pid` it identifies the process for ever.
+    #[prost(uint64, tag = "20")]
+    pub started_boottime_nanos: u64,
+    #[prost(enumeration = "ProcessOrigin", tag = "21")]
+    pub origin: i32,
+    #[prost(enumeration = "Unread", tag = "22")]
+    pub unread: i32,
+    /// CLOCK_BOOTTIME when it was read, and how long that took. Absent if not read.
+    #[prost(uint64, optional, tag = "23")]
+    pub read_boottime_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "24")]
+    pub read_took_nanos: ::core::option::Option<u64>,
+}
+/// Why a process was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Unread {
+    /// It was.
+    Unspecified = 0,
+    /// The request's budget was spent on bigger ones.
+    Budget = 1,
+    /// Bigger than the request allows to read.
+    TooBig = 2,
+    /// The request asked to leave it alone this time.
+    Rests = 3,
+    /// Not readable: a gap of the summary says why.
+    Failed = 4,
+}
+impl Unread {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "UNREAD_UNSPECIFIED",
+            Self::Budget => "UNREAD_BUDGET",
+            Self::TooBig => "UNREAD_TOO_BIG",
+            Self::Rests => "UNREAD_RESTS",
+            Self::Failed => "UNREAD_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "UNREAD_UNSPECIFIED" => Some(Self::Unspecified),
+            "UNREAD_BUDGET" => Some(Self::Budget),
+            "UNREAD_TOO_BIG" => Some(Self::TooBig),
+            "UNREAD_RESTS" => Some(Self::Rests),
+            "UNREAD_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod memory_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct MemoryServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> MemoryServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MemoryServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MemoryServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The target's cgroup first, then a header, then the processes in batches, biggest resident set first,
+        /// then one summary.
+        ///
+        /// Reading a process holds its memory map's lock for about 12 ms per GiB of small pages; each process
+        /// is read at most once. The header is sent before the first one is read.
+        pub async fn list_memory(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMemoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListMemoryResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.MemoryService/ListMemory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.MemoryService", "ListMemory"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod memory_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MemoryServiceServer.
+    #[async_trait]
+    pub trait MemoryService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListMemory method.
+        type ListMemoryStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListMemoryResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The target's cgroup first, then a header, then the processes in batches, biggest resident set first,
+        /// then one summary.
+        ///
+        /// Reading a process holds its memory map's lock for about 12 ms per GiB of small pages; each process
+        /// is read at most once. The header is sent before the first one is read.
+        async fn list_memory(
+            &self,
+            request: tonic::Request<super::ListMemoryRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ListMemoryStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct MemoryServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MemoryServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MemoryServiceServer<T>
+    where
+        T: MemoryService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.MemoryService/ListMemory" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMemorySvc<T: MemoryService>(pub Arc<T>);
+                    impl<
+                        T: MemoryService,
+                    > tonic::server::ServerStreamingService<super::ListMemoryRequest>
+                    for ListMemorySvc<T> {
+                        type Response = super::ListMemoryResponse;
+                        type ResponseStream = T::ListMemoryStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMemoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemoryService>::list_memory(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMemorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MemoryServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.MemoryService";
+    impl<T> tonic::server::NamedService for MemoryServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

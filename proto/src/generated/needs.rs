@@ -34,17 +34,6 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
-        path: "/dbgctl.v1.MemoryService/ListMemory",
-        effect: Effect::Observes,
-        capabilities: &[
-            Capability {
-                name: "CAP_SYS_PTRACE",
-                reason: "to read smaps_rollup and the target's own cgroup files",
-                optional: false,
-            },
-        ],
-    },
-    Needs {
         path: "/dbgctl.v1.ProcessService/ListProcesses",
         effect: Effect::Observes,
         capabilities: &[
@@ -52,6 +41,17 @@ pub const NEEDS: &[Needs] = &[
                 name: "CAP_SYS_PTRACE",
                 reason: "to name users from the target's own passwd and to read wait channels",
                 optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.MemoryService/ListMemory",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read smaps_rollup and the target's own cgroup files",
+                optional: false,
             },
         ],
     },

@@ -9,6 +9,8 @@ use crate::{BadLine, Buffer, Pid, ReadError, Root};
 
 pub mod keyed;
 pub mod memory;
+pub mod memory_events;
+pub mod memory_stat;
 pub mod pressure;
 
 /// What a file of the control group file system has at most: `memory.numa_stat` of a big machine.

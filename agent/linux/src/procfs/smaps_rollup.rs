@@ -17,16 +17,39 @@ pub struct SmapsRollup {
     pub rss_bytes: u64,
     /// Pages in memory, each shared one divided by the number of its users.
     pub pss_bytes: u64,
-    /// `Pss_Anon`. `None` before Linux 5.4.
-    pub pss_anon_bytes: Option<u64>,
-    /// `Pss_File`. `None` before Linux 5.4.
-    pub pss_file_bytes: Option<u64>,
-    /// `Pss_Shmem`. `None` before Linux 5.4.
-    pub pss_shmem_bytes: Option<u64>,
     /// Pages in memory that no one else has: `Private_Clean` and `Private_Dirty`.
     pub uss_bytes: u64,
-    /// Swapped out, shared pages divided by the number of their users. `None` before Linux 4.3.
+    /// What only newer kernels tell.
+    pub parts: Parts,
+}
+
+/// Lines that depend on the kernel's version. A part that it does not have is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// `Pss_Dirty`, since Linux 6.0.
+    pub pss_dirty_bytes: Option<u64>,
+    /// `Pss_Anon`, since Linux 5.4.
+    pub pss_anon_bytes: Option<u64>,
+    /// `Pss_File`, since Linux 5.4.
+    pub pss_file_bytes: Option<u64>,
+    /// `Pss_Shmem`, since Linux 5.4.
+    pub pss_shmem_bytes: Option<u64>,
+    /// `Swap`: swapped out, shared pages counted in full.
+    pub swap_bytes: Option<u64>,
+    /// `SwapPss`, since Linux 4.3: swapped out, shared pages divided by the number of their users.
     pub swap_pss_bytes: Option<u64>,
+    /// `Locked`: may not be swapped out.
+    pub locked_bytes: Option<u64>,
+    /// `AnonHugePages`: of the resident set, anonymous memory in huge pages.
+    pub anon_huge_bytes: Option<u64>,
+    /// `ShmemPmdMapped`: of the resident set, shared memory in huge pages.
+    pub shmem_huge_bytes: Option<u64>,
+    /// `FilePmdMapped`, since Linux 5.4: of the resident set, files in huge pages.
+    pub file_huge_bytes: Option<u64>,
+    /// `Private_Hugetlb`: pages of hugetlbfs, which are in no other figure.
+    pub private_hugetlb_bytes: Option<u64>,
+    /// `Shared_Hugetlb`: the same, shared.
+    pub shared_hugetlb_bytes: Option<u64>,
 }
 
 /// Reads the file of process `pid`.
@@ -48,17 +71,25 @@ pub fn read(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<SmapsRollup, R
 /// [`BadLine`] if a figure that every kernel gives is missing, or one is no number.
 pub fn parse(text: &[u8]) -> Result<SmapsRollup, BadLine> {
     let (mut rss, mut pss, mut private_clean, mut private_dirty) = (None, None, None, None);
-    let (mut pss_anon, mut pss_file, mut pss_shmem, mut swap_pss) = (None, None, None, None);
+    let mut parts = Parts::default();
     for (key, value) in keyed_lines(text) {
         let figure = match key {
             b"Rss" => &mut rss,
             b"Pss" => &mut pss,
-            b"Pss_Anon" => &mut pss_anon,
-            b"Pss_File" => &mut pss_file,
-            b"Pss_Shmem" => &mut pss_shmem,
             b"Private_Clean" => &mut private_clean,
             b"Private_Dirty" => &mut private_dirty,
-            b"SwapPss" => &mut swap_pss,
+            b"Pss_Dirty" => &mut parts.pss_dirty_bytes,
+            b"Pss_Anon" => &mut parts.pss_anon_bytes,
+            b"Pss_File" => &mut parts.pss_file_bytes,
+            b"Pss_Shmem" => &mut parts.pss_shmem_bytes,
+            b"Swap" => &mut parts.swap_bytes,
+            b"SwapPss" => &mut parts.swap_pss_bytes,
+            b"Locked" => &mut parts.locked_bytes,
+            b"AnonHugePages" => &mut parts.anon_huge_bytes,
+            b"ShmemPmdMapped" => &mut parts.shmem_huge_bytes,
+            b"FilePmdMapped" => &mut parts.file_huge_bytes,
+            b"Private_Hugetlb" => &mut parts.private_hugetlb_bytes,
+            b"Shared_Hugetlb" => &mut parts.shared_hugetlb_bytes,
             _ => continue,
         };
         *figure = Some(value.kib()?);
@@ -68,17 +99,14 @@ pub fn parse(text: &[u8]) -> Result<SmapsRollup, BadLine> {
     Ok(SmapsRollup {
         rss_bytes: required(rss, "Rss")?,
         pss_bytes: required(pss, "Pss")?,
-        pss_anon_bytes: pss_anon,
-        pss_file_bytes: pss_file,
-        pss_shmem_bytes: pss_shmem,
         uss_bytes: private_clean.saturating_add(required(private_dirty, "Private_Dirty")?),
-        swap_pss_bytes: swap_pss,
+        parts,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{Parts, parse};
 
     const LINUX_4_19: &str = "\
 55f0b2b3e000-7ffc8a1f2000 ---p 00000000 00:00 0                          [rollup]
@@ -97,7 +125,8 @@ SwapPss:               0 kB
             (memory.rss_bytes, memory.pss_bytes, memory.uss_bytes),
             (1668 << 10, 323 << 10, 172 << 10)
         );
-        assert_eq!((memory.pss_anon_bytes, memory.swap_pss_bytes), (None, Some(0)));
+        let Parts { pss_anon_bytes, swap_pss_bytes, locked_bytes, .. } = memory.parts;
+        assert_eq!((pss_anon_bytes, swap_pss_bytes, locked_bytes), (None, Some(0), None));
     }
 
     #[test]

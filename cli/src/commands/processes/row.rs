@@ -184,7 +184,7 @@ impl State {
 }
 
 /// Whose process it is, in a word.
-pub(super) fn origin(number: i32) -> Cow<'static, str> {
+pub(in crate::commands) fn origin(number: i32) -> Cow<'static, str> {
     Cow::Borrowed(match ProcessOrigin::try_from(number) {
         Ok(ProcessOrigin::Unspecified) => "unknown",
         Ok(ProcessOrigin::Target) => "target",
