@@ -12,6 +12,9 @@ use super::row::MemoryRow;
 /// kernel's include/linux/memcontrol.h.
 const STOCK_PAGES: u64 = 64;
 
+/// What is lost where each process rounds its figures down to a KiB, at most.
+const ROUNDING_BYTES: u64 = 64 << 10;
+
 /// The processes of the target together. A part that one of them lacks is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sums {
@@ -165,7 +168,7 @@ pub(super) fn reconcile(
     if kernel.is_none() && rest > 0 {
         because.push(Reason::KernelUnknown);
     }
-    let large = |bytes: u64| bytes > stock.unwrap_or(0);
+    let large = |bytes: u64| bytes > stock.unwrap_or(ROUNDING_BYTES);
     if large(anon_gap) && sums.unread == 0 {
         because.push(Reason::Anon { bytes: anon_gap });
     }

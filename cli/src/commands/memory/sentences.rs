@@ -13,6 +13,8 @@ use crate::render::{Column, Object, Row};
 
 /// Others that would be killed as likely; more are counted.
 const MOST_TIED: usize = 3;
+/// Less than this of the whole needs no explanation.
+const WORTH_A_LINE_PERCENT: f64 = 1.0;
 /// File systems in memory that are named; more are counted.
 const MOST_MOUNTS: usize = 3;
 
@@ -220,8 +222,8 @@ pub(super) fn unexplained(
         ));
     }
     let bytes = reconciliation.unexplained_bytes;
-    if bytes > 0 {
-        let whole = cgroup.current_bytes.unwrap_or(0).max(bytes);
+    let whole = cgroup.current_bytes.unwrap_or(0).max(bytes);
+    if bytes > 0 && percent(bytes, whole) >= WORTH_A_LINE_PERCENT {
         let because: Vec<_> =
             reconciliation.because.iter().map(|reason| reason_words(*reason, header)).collect();
         let because = if because.is_empty() { String::new() } else { format!(": {}", because.join("; ")) };
