@@ -36,6 +36,11 @@ impl Turn {
 }
 
 impl Watch {
+    /// How often it is asked, if not once.
+    pub(crate) fn interval(self) -> Option<Duration> {
+        self.interval
+    }
+
     /// Asks once, or until that fails: the reader goes away, or the agent does.
     pub(crate) async fn repeat(
         self,

@@ -18,6 +18,28 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.ProcessService/ListProcesses",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to name users from the target's own passwd and to read wait channels",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.CpuService/ListCpu",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own cgroup files: quota, throttling, pressure",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.DescriptorService/ListDescriptors",
         effect: Effect::Observes,
         capabilities: &[
@@ -41,17 +63,6 @@ pub const NEEDS: &[Needs] = &[
                 name: "CAP_SYS_PTRACE",
                 reason: "to read smaps_rollup and the target's own cgroup files",
                 optional: false,
-            },
-        ],
-    },
-    Needs {
-        path: "/dbgctl.v1.ProcessService/ListProcesses",
-        effect: Effect::Observes,
-        capabilities: &[
-            Capability {
-                name: "CAP_SYS_PTRACE",
-                reason: "to name users from the target's own passwd and to read wait channels",
-                optional: true,
             },
         ],
     },
