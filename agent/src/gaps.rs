@@ -29,6 +29,11 @@ impl Gaps {
         Self { denied, kinds: Vec::new() }
     }
 
+    /// No gaps so far.
+    pub fn forget(&mut self) {
+        self.kinds.clear();
+    }
+
     /// Counts one row of which `subject` is missing.
     pub fn add(&mut self, subject: &'static str, reason: impl Into<Cow<'static, str>>) {
         let reason = reason.into();
@@ -41,6 +46,16 @@ impl Gaps {
     /// Counts one row of which `subject` is missing because of `error`.
     pub fn add_error(&mut self, subject: &'static str, error: &ReadError) {
         self.add(subject, self.reason(error));
+    }
+
+    /// What was read, or `None`: and a gap, unless this kernel has no such thing to tell.
+    pub fn unless_absent<T>(&mut self, subject: &'static str, read: Result<T, ReadError>) -> Option<T> {
+        match read {
+            Ok(value) => return Some(value),
+            Err(error) if error.is_gone() => {}
+            Err(error) => self.add_error(subject, &error),
+        }
+        None
     }
 
     /// Why a file of a process or of the target could not be read.

@@ -7,7 +7,7 @@ use dbgctl_proto::bounds::{LONGEST_LIST, MOST_ROWS};
 use dbgctl_proto::v1::{End, Summary};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
 
@@ -102,30 +102,76 @@ where
     M: Batched,
     P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel(WAITING_MESSAGES + 1);
-    let stream = ReceiverStream::new(receiver);
-    // The channel is new and has room, so that this is never refused.
-    let Ok(last) = sender.clone().try_reserve_owned() else { return stream };
-    let runtime = Handle::current();
+    let (stream, opened) = open(terms);
+    let Some((mut out, last)) = opened else { return stream };
     tokio::task::spawn_blocking(move || {
-        let mut out = Out {
-            sender,
-            runtime,
-            rows_wanted: terms.rows,
-            deadline: terms.deadline,
-            rows: Vec::new(),
-            rows_bytes: 0,
-            counted: 0,
-            sent: 0,
-            dropped: 0,
-            end: End::Complete,
-            gaps: Gaps::lacking(&terms.lacking.0),
-        };
-        let produced = catch_unwind(AssertUnwindSafe(|| produce(&mut out)));
-        let produced = produced.unwrap_or_else(|panic| Err(broken(&*panic)));
+        let produced = unless_broken(|| produce(&mut out));
         out.close(produced, last);
     });
     stream
+}
+
+/// Like [`bounded`], for what is read twice: `before`, and `after` once `sample` has gone by since.
+///
+/// The time between holds no thread, and ends when the client goes away or the stream's time is over.
+pub fn sampled<M, S, B, A>(terms: Terms, sample: Duration, before: B, after: A) -> Bounded<M>
+where
+    M: Batched,
+    S: Send + 'static,
+    B: FnOnce(&mut Out<M>) -> Result<S, Halt> + Send + 'static,
+    A: FnOnce(S, &mut Out<M>) -> Result<(), Halt> + Send + 'static,
+{
+    let (stream, opened) = open(terms);
+    let Some((mut out, last)) = opened else { return stream };
+    tokio::spawn(async move {
+        let first = tokio::task::spawn_blocking(move || (unless_broken(|| before(&mut out)), out));
+        // Only a runtime that ends does not run it.
+        let Ok((first, mut out)) = first.await else { return };
+        let first = match first {
+            Ok(first) => {
+                // The second reading tells it, of what there is then.
+                out.gaps.forget();
+                out.pause(Instant::now() + sample).await.map(|()| first)
+            }
+            Err(halt) => Err(halt),
+        };
+        tokio::task::spawn_blocking(move || {
+            let produced = first.and_then(|first| unless_broken(|| after(first, &mut out)));
+            out.close(produced, last);
+        });
+    });
+    stream
+}
+
+/// The permit for the closing message of a stream.
+type Last<M> = OwnedPermit<Result<M, Status>>;
+
+/// What a producer is given, and what its stream is closed with.
+type Opened<M> = (Out<M>, Last<M>);
+
+fn open<M: Batched>(terms: Terms) -> (Bounded<M>, Option<Opened<M>>) {
+    let (sender, receiver) = mpsc::channel(WAITING_MESSAGES + 1);
+    let stream = ReceiverStream::new(receiver);
+    // The channel is new and has room, so that this is never refused.
+    let Ok(last) = sender.clone().try_reserve_owned() else { return (stream, None) };
+    let out = Out {
+        sender,
+        runtime: Handle::current(),
+        rows_wanted: terms.rows,
+        deadline: terms.deadline,
+        rows: Vec::new(),
+        rows_bytes: 0,
+        counted: 0,
+        sent: 0,
+        dropped: 0,
+        end: End::Complete,
+        gaps: Gaps::lacking(&terms.lacking.0),
+    };
+    (stream, Some((out, last)))
+}
+
+fn unless_broken<T>(produce: impl FnOnce() -> Result<T, Halt>) -> Result<T, Halt> {
+    catch_unwind(AssertUnwindSafe(produce)).unwrap_or_else(|panic| Err(broken(&*panic)))
 }
 
 fn broken(panic: &(dyn std::any::Any + Send)) -> Halt {
@@ -208,6 +254,14 @@ impl<M: Batched> Out<M> {
         Ok(())
     }
 
+    async fn pause(&mut self, until: Instant) -> Result<(), Halt> {
+        tokio::select! {
+            () = sleep_until(until.min(self.deadline)) => {}
+            () = self.sender.closed() => {}
+        }
+        self.wanted()
+    }
+
     fn flush(&mut self) -> Result<(), Halt> {
         let rows = std::mem::take(&mut self.rows);
         self.rows_bytes = 0;
@@ -236,7 +290,7 @@ impl<M: Batched> Out<M> {
         }
     }
 
-    fn close(mut self, produced: Result<(), Halt>, last: OwnedPermit<Result<M, Status>>) {
+    fn close(mut self, produced: Result<(), Halt>, last: Last<M>) {
         // What was read is sent even after a failure; if it can not be, the summary says so.
         let _ = self.flush();
         let end = i32::from(self.end);

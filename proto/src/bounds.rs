@@ -19,3 +19,8 @@ pub const MOST_ROWS: u64 = 4 << 20;
 
 /// How long a list may take.
 pub const LONGEST_LIST: Duration = Duration::from_secs(600);
+
+/// `sample_millis` of the requests that read everything twice.
+pub const SHORTEST_SAMPLE: Duration = Duration::from_millis(100);
+/// The same.
+pub const LONGEST_SAMPLE: Duration = Duration::from_secs(60);

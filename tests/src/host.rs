@@ -41,6 +41,24 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 impl HostProcess {
+    /// A file of its control group: in the hierarchy of `controller` in version 1, in the one there is in version 2.
+    pub fn cgroup_file(&self, controller: &str, file: &str) -> PathBuf {
+        let cgroups = String::from_utf8(self.read("cgroup")).unwrap();
+        let lines: Vec<_> = cgroups.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>()).collect();
+        let of_v1 = lines.iter().find(|line| line[1].split(',').any(|name| name == controller));
+        let path = match of_v1 {
+            Some(line) => format!("/sys/fs/cgroup/{controller}{}", line[2]),
+            None => format!("/sys/fs/cgroup{}", lines.iter().find(|line| line[0] == "0").unwrap()[2]),
+        };
+        PathBuf::from(path).join(file)
+    }
+
+    /// The figure of `key` in a file of lines `key value` of its control group.
+    pub fn cgroup_figure(&self, controller: &str, file: &str, key: &str) -> Option<u64> {
+        let text = fs::read_to_string(self.cgroup_file(controller, file)).ok()?;
+        value_of(&text, &format!("{key} "))?.parse().ok()
+    }
+
     /// The whole file, byte for byte.
     pub fn read(&self, file: &str) -> Vec<u8> {
         let path = PathBuf::from(format!("/proc/{}/{file}", self.host_pid));

@@ -1,7 +1,13 @@
 //! What can be asked without sending anything, as it is typed after the container's name.
 
 /// Each verb that observes, with what it needs to be asked.
-pub const OBSERVING: [&[&str]; 4] = [&["ps"], &["ps", "--threads", "--sort", "wait"], &["mem"], &["fds"]];
+pub const OBSERVING: [&[&str]; 5] = [
+    &["ps"],
+    &["ps", "--threads", "--sort", "wait"],
+    &["mem"],
+    &["cpu", "--threads", "--sample", "100ms"],
+    &["fds"],
+];
 
 /// The words of a question about `container`.
 pub fn about<'a>(container: &'a str, question: &[&'a str]) -> Vec<&'a str> {

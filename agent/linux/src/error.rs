@@ -39,6 +39,11 @@ impl ReadError {
         self.errno().is_some_and(|errno| matches!(errno, Errno::ENOENT | Errno::ESRCH))
     }
 
+    /// True if the kernel has the file, but was started without what it would tell.
+    pub fn is_switched_off(&self) -> bool {
+        self.errno() == Some(Errno::EOPNOTSUPP)
+    }
+
     /// True if the agent lacks the right to read it.
     pub fn is_denied(&self) -> bool {
         self.errno().is_some_and(|errno| matches!(errno, Errno::EACCES | Errno::EPERM))

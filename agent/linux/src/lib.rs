@@ -6,6 +6,7 @@
 pub mod capability;
 pub mod cgroupfs;
 mod clock;
+pub mod cpu_list;
 mod error;
 pub mod etc;
 mod number;

@@ -1,10 +1,11 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
-use dbgctl_linux::cgroupfs::{keyed, memory, memory_events, memory_stat, pressure};
+use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pressure};
+use dbgctl_linux::cpu_list;
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, meminfo, nofile, oom_score, oom_score_adj, smaps_rollup, sockets,
-    stat, status, wchan,
+    cgroup, cmdline, fd, fdinfo, identity, loadavg, meminfo, nofile, oom_score, oom_score_adj, schedstat,
+    smaps_rollup, sockets, stat, status, system_stat, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -34,6 +35,14 @@ const SAMPLES: &[&[u8]] = &[
     b"-1000\n",
     b"9223372036854771712\n",
     b"max\n",
+    b"50000 100000\n",
+    b"0-3,8\n",
+    b"0.93 12.20 0.00 1/121 23931\n",
+    b"1200000 0 7\n",
+    b"cpu  10 20 30 400 50 6 7 8 9 0\ncpu0 1 2 3 4 5 6 7 8 9 0\nintr 5 0\n",
+    b"Cpus_allowed_list:\t0-2,5\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n",
+    b"nr_periods 7\nnr_throttled 1\nthrottled_time 9000\n",
+    b"some avg10=0.07 avg60=12.34 avg300=100.00 total=21031\n",
     b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
       ticks_per_second 100\npage_bytes 4096\n",
 ];
@@ -126,6 +135,15 @@ proptest! {
         let _ = keyed::parse(&text);
         let _ = keyed::parse_limit(&text);
         let _ = pressure::parse(&text);
+        let _ = cpu::parse_max(&text);
+        let _ = cpu::parse_cfs_quota(&text);
+        let _ = cpu_list::parse_count(&text);
+        let _ = loadavg::parse(&text);
+        let _ = schedstat::parse(&text);
+        let _ = system_stat::parse(&text);
+        let _ = stat::parse(&text).map(|stat| stat.scheduling());
+        let _ = status::parse_switches(&text);
+        let _ = status::parse_allowed_cpus(&text);
         let id: ContainerId = "a".repeat(64).parse().unwrap();
         let _ = id.is_in(&String::from_utf8_lossy(&text));
     }

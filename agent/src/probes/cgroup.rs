@@ -1,8 +1,28 @@
 //! What several probes say of the target's control group.
 
 use dbgctl_linux::cgroupfs::pressure::{Pressure, Stall};
-use dbgctl_linux::cgroupfs::{Limit, Version};
+use dbgctl_linux::cgroupfs::{Cgroup, Limit, Version};
+use dbgctl_linux::{Buffer, Pid};
 use dbgctl_proto::v1;
+
+use crate::gaps::Gaps;
+use crate::sources::Sources;
+
+/// The target's control group, or `None` and a gap: `subject` is what is missing without it.
+pub(super) fn find<'s>(
+    sources: &'s Sources,
+    init: Pid,
+    subject: &'static str,
+    buffer: &mut Buffer,
+    gaps: &mut Gaps,
+) -> Option<Cgroup<'s>> {
+    match sources.target_cgroup(init, buffer) {
+        Ok(cgroup) => return Some(cgroup),
+        Err(error) if error.is_gone() => gaps.add(subject, "the target sees no control group of its own"),
+        Err(error) => gaps.add_error(subject, &error),
+    }
+    None
+}
 
 pub(super) fn version_number(version: Version) -> u32 {
     match version {

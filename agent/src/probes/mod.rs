@@ -2,9 +2,11 @@
 
 mod cgroup;
 pub mod connect;
+pub mod cpu;
 pub mod descriptors;
 pub mod memory;
 pub mod processes;
+mod sample;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::sources::Sources;
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
         .add_service(connect::service())
+        .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));

@@ -257,7 +257,7 @@ fn message(
     }
 }
 
-fn state(state: State) -> v1::ProcessState {
+pub(super) fn state(state: State) -> v1::ProcessState {
     match state {
         State::Running => v1::ProcessState::Running,
         State::Sleeping => v1::ProcessState::Sleeping,

@@ -86,6 +86,7 @@ mod tests {
         };
         assert_eq!(levels("/dbgctl.v1.ConnectService/Connect"), (Some(Level::Zero), Some(Level::Zero)));
         assert_eq!(levels("/dbgctl.v1.ProcessService/ListProcesses"), (Some(Level::Zero), Some(Level::One)));
+        assert_eq!(levels("/dbgctl.v1.CpuService/ListCpu"), (Some(Level::Zero), Some(Level::One)));
         assert_eq!(levels("/dbgctl.v1.MemoryService/ListMemory"), (Some(Level::One), Some(Level::One)));
         let fds = levels("/dbgctl.v1.DescriptorService/ListDescriptors");
         assert_eq!(fds, (Some(Level::One), Some(Level::OneB)));

@@ -26,6 +26,11 @@ impl Agent {
         self.channel.clone()
     }
 
+    /// The same agent, for an answer that takes so much longer.
+    pub(crate) fn with_more_time(&self, more: Duration) -> Self {
+        Self { channel: self.channel.clone(), limit: self.limit.saturating_add(more) }
+    }
+
     /// A request that tells the agent when to end its list, so that what it has by then still arrives.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);

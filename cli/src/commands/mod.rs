@@ -4,6 +4,7 @@ mod agent;
 pub(crate) mod attach;
 mod cgroup;
 pub(crate) mod connect;
+pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
 mod gc;
@@ -13,6 +14,7 @@ pub(crate) mod image;
 pub(crate) mod memory;
 pub(crate) mod processes;
 mod prompt;
+mod sample;
 pub(crate) mod sessions;
 mod stream;
 mod watch;
@@ -85,6 +87,8 @@ verbs! {
     Ps(processes),
     /// Break down the memory
     Mem(memory),
+    /// Who uses the CPU, and what holds it back
+    Cpu(cpu),
     /// List the open files
     Fds(descriptors),
     /// Open a TCP connection from where the container is (sends traffic)
@@ -208,7 +212,7 @@ mod tests {
     #[test]
     fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
         use clap::Parser as _;
-        for line in ["ps", "mem", "fds", "connect db:5432"] {
+        for line in ["ps", "mem", "cpu", "fds", "connect db:5432"] {
             let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }

@@ -7,7 +7,7 @@ mod filter;
 mod list;
 #[cfg(test)]
 mod measure;
-mod row;
+pub(super) mod row;
 mod sort;
 #[cfg(test)]
 mod tests;

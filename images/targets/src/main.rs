@@ -12,6 +12,7 @@
 mod arguments;
 mod attack;
 mod blocked;
+mod burn;
 mod churn;
 mod confined;
 mod crash;
@@ -19,6 +20,7 @@ mod exit;
 mod hostile;
 mod kill_agent;
 mod many;
+mod many_open;
 mod memory;
 mod open;
 mod process;
@@ -29,6 +31,7 @@ mod sys;
 mod tempting;
 mod threads;
 mod unprotected;
+mod write;
 mod zombies;
 
 use std::process::ExitCode;
@@ -42,13 +45,16 @@ usage: target-program COMMAND
 
   serve [--port 8080] [--workers 2]  answer HTTP from several processes
   zombies N                          N children that nobody reaps
-  many N [--files M]                 N idle children, named idle-<i>, with M open files each
+  many N                             N idle children, named idle-<i>
   memory MIB                         that much touched anonymous memory
   churn PER_SECOND                   children that come and go at that rate
   hostile                            names and command lines that attack whoever prints them
   threads N                          one process with N named threads
   open                               one process that has one of everything open
   blocked                            threads that wait in known system calls
+  burn [--user 1] [--system 0]       threads that use all the CPU they get
+  write PATH KIB [--times N]         that much written and stored, again and again
+  many-open N                        one process with N open files
   exit CODE [--after SECONDS]        end with that code
   crash                              end by abort
   attack [--once PID]                try to get into every new process
@@ -84,6 +90,9 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "threads" => threads::run(arguments),
         "open" => open::run(),
         "blocked" => blocked::run(),
+        "burn" => burn::run(arguments),
+        "write" => write::run(arguments),
+        "many-open" => many_open::run(arguments),
         "exit" => exit::run(arguments),
         "crash" => crash::run(arguments),
         "attack" => attack::run(arguments),

@@ -1016,6 +1016,1080 @@ impl End {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListProcessesRequest {
+    /// One row per thread instead of one per process.
+    #[prost(bool, tag = "1")]
+    pub threads: bool,
+    /// Fill `Process.details`. Costs two more files per process.
+    #[prost(bool, tag = "2")]
+    pub details: bool,
+    /// Also list processes in the same PID namespace that do not belong to the target.
+    #[prost(bool, tag = "3")]
+    pub all: bool,
+    /// At most this many rows. 0: the agent's own bound of 4,194,304 (the kernel's largest pid_max).
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListProcessesResponse {
+    #[prost(oneof = "list_processes_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<list_processes_response::Part>,
+}
+/// Nested message and enum types in `ListProcessesResponse`.
+pub mod list_processes_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::ProcessListHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::ProcessBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+/// The clock of the list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessListHeader {
+    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
+    #[prost(uint64, tag = "1")]
+    pub sampled_boottime_nanos: u64,
+    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub sampled_unix_nanos: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<Process>,
+}
+/// One process or, if threads were asked for, one thread.
+///
+/// Sources: proc_pid_stat(5), proc_pid_cmdline(5), the owner of /proc/<pid>.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Process {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// 0 if the parent lives outside the PID namespace, as for the init of each container in it.
+    #[prost(uint32, tag = "2")]
+    pub parent_pid: u32,
+    /// Present in a list of threads only. Equal to `pid` for the main thread.
+    #[prost(uint32, optional, tag = "3")]
+    pub tid: ::core::option::Option<u32>,
+    /// Effective user id, in the agent's user namespace.
+    #[prost(uint32, tag = "4")]
+    pub uid: u32,
+    /// The name of `uid` in the target's /etc/passwd. Absent if it has none there or could not be read.
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub user: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(enumeration = "ProcessState", tag = "6")]
+    pub state: i32,
+    /// CPU time used since the start, in user and in kernel mode. Resolution: one clock tick (10 ms).
+    #[prost(uint64, tag = "7")]
+    pub user_time_nanos: u64,
+    #[prost(uint64, tag = "8")]
+    pub system_time_nanos: u64,
+    /// CLOCK_BOOTTIME when the process started. With `pid` it identifies the process for ever.
+    #[prost(uint64, tag = "9")]
+    pub started_boottime_nanos: u64,
+    /// Resident set size. May lag by some pages per CPU, see proc_pid_statm(5).
+    #[prost(uint64, tag = "10")]
+    pub resident_bytes: u64,
+    /// Size of the address space.
+    #[prost(uint64, tag = "11")]
+    pub virtual_bytes: u64,
+    #[prost(uint32, tag = "12")]
+    pub threads: u32,
+    /// From 19 (weakest) to -20 (strongest).
+    #[prost(sint32, tag = "13")]
+    pub nice: i32,
+    /// At most 15 bytes for user processes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "14")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// The argument vector, any bytes at all: may be overwritten by the process itself. Empty for kernel
+    /// threads and zombies.
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    pub arguments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// True if the argument vector was longer than the agent's bound of 128 KiB and was cut.
+    #[prost(bool, tag = "16")]
+    pub arguments_cut: bool,
+    #[prost(bool, tag = "17")]
+    pub kernel_thread: bool,
+    #[prost(enumeration = "ProcessOrigin", tag = "18")]
+    pub origin: i32,
+    /// Present if asked for.
+    #[prost(message, optional, tag = "19")]
+    pub details: ::core::option::Option<ProcessDetails>,
+}
+/// What costs more files than the rest: proc_pid_status(5) and proc_pid_wchan(5).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessDetails {
+    /// Absent for kernel threads and zombies, which have no memory.
+    #[prost(uint64, optional, tag = "1")]
+    pub swap_bytes: ::core::option::Option<u64>,
+    /// The kernel function that the process sleeps in. Empty: it does not sleep. Absent: not readable.
+    #[prost(string, optional, tag = "2")]
+    pub wait_channel: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProcessState {
+    Unspecified = 0,
+    /// R: running or runnable.
+    Running = 1,
+    /// S: interruptible sleep.
+    Sleeping = 2,
+    /// D: uninterruptible sleep, usually in I/O.
+    DiskSleep = 3,
+    /// Z: ended, waiting to be reaped by its parent.
+    Zombie = 4,
+    /// T: stopped by a signal.
+    Stopped = 5,
+    /// t: stopped by a tracer.
+    Traced = 6,
+    /// X: dead, about to vanish.
+    Dead = 7,
+    /// I: idle kernel thread.
+    Idle = 8,
+    /// P: parked kernel thread.
+    Parked = 9,
+    /// Any other letter.
+    Other = 10,
+}
+impl ProcessState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROCESS_STATE_UNSPECIFIED",
+            Self::Running => "PROCESS_STATE_RUNNING",
+            Self::Sleeping => "PROCESS_STATE_SLEEPING",
+            Self::DiskSleep => "PROCESS_STATE_DISK_SLEEP",
+            Self::Zombie => "PROCESS_STATE_ZOMBIE",
+            Self::Stopped => "PROCESS_STATE_STOPPED",
+            Self::Traced => "PROCESS_STATE_TRACED",
+            Self::Dead => "PROCESS_STATE_DEAD",
+            Self::Idle => "PROCESS_STATE_IDLE",
+            Self::Parked => "PROCESS_STATE_PARKED",
+            Self::Other => "PROCESS_STATE_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROCESS_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROCESS_STATE_RUNNING" => Some(Self::Running),
+            "PROCESS_STATE_SLEEPING" => Some(Self::Sleeping),
+            "PROCESS_STATE_DISK_SLEEP" => Some(Self::DiskSleep),
+            "PROCESS_STATE_ZOMBIE" => Some(Self::Zombie),
+            "PROCESS_STATE_STOPPED" => Some(Self::Stopped),
+            "PROCESS_STATE_TRACED" => Some(Self::Traced),
+            "PROCESS_STATE_DEAD" => Some(Self::Dead),
+            "PROCESS_STATE_IDLE" => Some(Self::Idle),
+            "PROCESS_STATE_PARKED" => Some(Self::Parked),
+            "PROCESS_STATE_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// Whose process it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProcessOrigin {
+    Unspecified = 0,
+    /// In the target's cgroup.
+    Target = 1,
+    /// A sidecar of dbgctl.
+    Dbgctl = 2,
+    /// Another container, or the host.
+    Other = 3,
+}
+impl ProcessOrigin {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROCESS_ORIGIN_UNSPECIFIED",
+            Self::Target => "PROCESS_ORIGIN_TARGET",
+            Self::Dbgctl => "PROCESS_ORIGIN_DBGCTL",
+            Self::Other => "PROCESS_ORIGIN_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROCESS_ORIGIN_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROCESS_ORIGIN_TARGET" => Some(Self::Target),
+            "PROCESS_ORIGIN_DBGCTL" => Some(Self::Dbgctl),
+            "PROCESS_ORIGIN_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod process_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct ProcessServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ProcessServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProcessServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProcessServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header, then the processes by ascending pid in batches, then one summary.
+        ///
+        /// Processes come and go while the list is made: it is not a snapshot. A process that ends while it
+        /// is being read is left out and counted as a gap.
+        pub async fn list_processes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListProcessesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.ProcessService/ListProcesses",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.ProcessService", "ListProcesses"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod process_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProcessServiceServer.
+    #[async_trait]
+    pub trait ProcessService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListProcesses method.
+        type ListProcessesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListProcessesResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header, then the processes by ascending pid in batches, then one summary.
+        ///
+        /// Processes come and go while the list is made: it is not a snapshot. A process that ends while it
+        /// is being read is left out and counted as a gap.
+        async fn list_processes(
+            &self,
+            request: tonic::Request<super::ListProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListProcessesStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct ProcessServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProcessServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProcessServiceServer<T>
+    where
+        T: ProcessService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.ProcessService/ListProcesses" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListProcessesSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::ServerStreamingService<super::ListProcessesRequest>
+                    for ListProcessesSvc<T> {
+                        type Response = super::ListProcessesResponse;
+                        type ResponseStream = T::ListProcessesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListProcessesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::list_processes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListProcessesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProcessServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.ProcessService";
+    impl<T> tonic::server::NamedService for ProcessServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCpuRequest {
+    /// From 100 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "1")]
+    pub sample_millis: u32,
+    /// One row per thread instead of one per process.
+    #[prost(bool, tag = "2")]
+    pub threads: bool,
+    /// Fill in context switches. Costs one more file per thread.
+    #[prost(bool, tag = "3")]
+    pub switches: bool,
+    /// At most this many rows. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCpuResponse {
+    #[prost(oneof = "list_cpu_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<list_cpu_response::Part>,
+}
+/// Nested message and enum types in `ListCpuResponse`.
+pub mod list_cpu_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::CpuHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::TaskCpuBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CpuHeader {
+    /// The time between the two readings of the cgroup and of the machine.
+    #[prost(uint64, tag = "1")]
+    pub sampled_nanos: u64,
+    /// Absent if the target's cgroup could not be read: a gap of the summary says why.
+    #[prost(message, optional, tag = "2")]
+    pub cgroup: ::core::option::Option<CgroupCpu>,
+    #[prost(message, optional, tag = "3")]
+    pub machine: ::core::option::Option<MachineCpu>,
+    /// CPUs that the target may run on: its cpuset, or else the affinity of its init. Absent: not readable.
+    #[prost(uint32, optional, tag = "4")]
+    pub usable_cpus: ::core::option::Option<u32>,
+    /// The sum over all processes of the target over the sample, also of those that the request's limit leaves out.
+    /// `run_nanos`, `wait_nanos` and `timeslices` are without the processes of which they are absent.
+    #[prost(message, optional, tag = "5")]
+    pub tasks_over_sample: ::core::option::Option<TaskCpuUse>,
+    /// The thread that used most CPU time over the sample, of all processes. Absent: none did, or the kernel does not
+    /// tell.
+    #[prost(message, optional, tag = "6")]
+    pub busiest_thread: ::core::option::Option<BusiestThread>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BusiestThread {
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    #[prost(uint32, tag = "2")]
+    pub tid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "3")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// Time on a CPU over the sample, and how long the sample of its process was.
+    #[prost(uint64, tag = "4")]
+    pub run_nanos: u64,
+    #[prost(uint64, tag = "5")]
+    pub sampled_nanos: u64,
+}
+/// A figure that could not be read is absent, and a gap of the summary says why.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CgroupCpu {
+    /// 1 or 2, see cgroups(7).
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    #[prost(message, optional, tag = "2")]
+    pub over_sample: ::core::option::Option<CgroupCpuUse>,
+    /// Since the group was made, which is when the container was started.
+    #[prost(message, optional, tag = "3")]
+    pub since_start: ::core::option::Option<CgroupCpuUse>,
+    /// CPU time that it may use in each period. Absent: not readable, or this kernel knows no quotas.
+    #[prost(message, optional, tag = "4")]
+    pub quota_micros: ::core::option::Option<Limit>,
+    #[prost(uint64, optional, tag = "5")]
+    pub period_micros: ::core::option::Option<u64>,
+    /// The share where CPUs are scarce. v1: cpu.shares, 1024 if not set. v2: cpu.weight, 100 if not set.
+    #[prost(uint64, optional, tag = "6")]
+    pub weight: ::core::option::Option<u64>,
+    /// cpu.pressure.
+    #[prost(message, optional, tag = "7")]
+    pub pressure: ::core::option::Option<Pressure>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupCpuUse {
+    /// Absent before Linux 4.7 in version 1: the last two.
+    #[prost(uint64, optional, tag = "1")]
+    pub usage_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "2")]
+    pub user_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "3")]
+    pub system_nanos: ::core::option::Option<u64>,
+    /// Periods of the quota in which it wanted to run, and those in which it was held back. Absent without quota
+    /// in version 2 if the controller is not enabled.
+    #[prost(uint64, optional, tag = "4")]
+    pub periods: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "5")]
+    pub throttled_periods: ::core::option::Option<u64>,
+    /// The sum over CPUs.
+    #[prost(uint64, optional, tag = "6")]
+    pub throttled_nanos: ::core::option::Option<u64>,
+}
+/// The whole machine, or virtual machine: not the target's alone.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct MachineCpu {
+    /// Online.
+    #[prost(uint32, optional, tag = "1")]
+    pub cpus: ::core::option::Option<u32>,
+    /// Over the sample, the sum over CPUs: at work for whomever; idle; and kept from running by the host of the
+    /// virtual machine.
+    #[prost(uint64, optional, tag = "2")]
+    pub busy_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "3")]
+    pub idle_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub stolen_nanos: ::core::option::Option<u64>,
+    /// Threads that ran, waited for a CPU or hung in I/O, on average: proc_loadavg(5).
+    #[prost(double, optional, tag = "5")]
+    pub load_1_minute: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "6")]
+    pub load_5_minutes: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "7")]
+    pub load_15_minutes: ::core::option::Option<f64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TaskCpuBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub tasks: ::prost::alloc::vec::Vec<TaskCpu>,
+}
+/// One process with all its threads or, if threads were asked for, one thread.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaskCpu {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Present in a list of threads only.
+    #[prost(uint32, optional, tag = "2")]
+    pub tid: ::core::option::Option<u32>,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "3")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "ProcessState", tag = "4")]
+    pub state: i32,
+    /// CLOCK_BOOTTIME of the start. With `pid` and `tid` it identifies the task for ever.
+    #[prost(uint64, tag = "5")]
+    pub started_boottime_nanos: u64,
+    /// The time between the two readings of this task; since its start if it started within the sample.
+    #[prost(uint64, tag = "6")]
+    pub sampled_nanos: u64,
+    /// True if it started within the sample.
+    #[prost(bool, tag = "7")]
+    pub started_within_sample: bool,
+    #[prost(message, optional, tag = "8")]
+    pub over_sample: ::core::option::Option<TaskCpuUse>,
+    #[prost(message, optional, tag = "9")]
+    pub since_start: ::core::option::Option<TaskCpuUse>,
+    /// Of the main thread, in a list of processes, as are the next three. Absent: the kernel does not tell.
+    #[prost(uint32, optional, tag = "10")]
+    pub last_cpu: ::core::option::Option<u32>,
+    #[prost(enumeration = "SchedulingPolicy", optional, tag = "11")]
+    pub policy: ::core::option::Option<i32>,
+    /// From 1 (weakest) to 99 under a real-time policy, else 0.
+    #[prost(uint32, optional, tag = "12")]
+    pub realtime_priority: ::core::option::Option<u32>,
+    /// From 19 (weakest) to -20 (strongest).
+    #[prost(sint32, tag = "13")]
+    pub nice: i32,
+    #[prost(uint32, tag = "14")]
+    pub threads: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaskCpuUse {
+    /// Resolution: one clock tick (10 ms). Of a process this includes threads that have ended.
+    #[prost(uint64, tag = "1")]
+    pub user_nanos: u64,
+    #[prost(uint64, tag = "2")]
+    pub system_nanos: u64,
+    /// To the nanosecond, from schedstat: on a CPU, and ready to run without one. The sum over threads. Absent
+    /// where the kernel keeps no such account or, over a sample, where a thread ended within it; since the start,
+    /// threads that have ended are not in it.
+    #[prost(uint64, optional, tag = "3")]
+    pub run_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub wait_nanos: ::core::option::Option<u64>,
+    /// How often it was given a CPU. Absent as above.
+    #[prost(uint64, optional, tag = "5")]
+    pub timeslices: ::core::option::Option<u64>,
+    /// Present if asked for. It waited for something; another was given its CPU.
+    #[prost(uint64, optional, tag = "6")]
+    pub voluntary_switches: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    pub involuntary_switches: ::core::option::Option<u64>,
+}
+/// By which rules a thread gets its CPU, see sched(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SchedulingPolicy {
+    Unspecified = 0,
+    /// By nice value and weight.
+    Other = 1,
+    /// Before all others, until it waits.
+    Fifo = 2,
+    /// Before all others, in turns.
+    RoundRobin = 3,
+    Batch = 4,
+    /// When nobody else wants the CPU.
+    Idle = 5,
+    Deadline = 6,
+    /// Any other number.
+    Unknown = 7,
+}
+impl SchedulingPolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SCHEDULING_POLICY_UNSPECIFIED",
+            Self::Other => "SCHEDULING_POLICY_OTHER",
+            Self::Fifo => "SCHEDULING_POLICY_FIFO",
+            Self::RoundRobin => "SCHEDULING_POLICY_ROUND_ROBIN",
+            Self::Batch => "SCHEDULING_POLICY_BATCH",
+            Self::Idle => "SCHEDULING_POLICY_IDLE",
+            Self::Deadline => "SCHEDULING_POLICY_DEADLINE",
+            Self::Unknown => "SCHEDULING_POLICY_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SCHEDULING_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "SCHEDULING_POLICY_OTHER" => Some(Self::Other),
+            "SCHEDULING_POLICY_FIFO" => Some(Self::Fifo),
+            "SCHEDULING_POLICY_ROUND_ROBIN" => Some(Self::RoundRobin),
+            "SCHEDULING_POLICY_BATCH" => Some(Self::Batch),
+            "SCHEDULING_POLICY_IDLE" => Some(Self::Idle),
+            "SCHEDULING_POLICY_DEADLINE" => Some(Self::Deadline),
+            "SCHEDULING_POLICY_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod cpu_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct CpuServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CpuServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CpuServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CpuServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header, then what used the CPU in batches, most of it first, then one summary.
+        ///
+        /// Everything is read twice, a sample apart. What ends within the sample is left out and counted as a gap;
+        /// the cgroup's figures have its time all the same.
+        pub async fn list_cpu(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCpuRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListCpuResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.CpuService/ListCpu",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.CpuService", "ListCpu"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod cpu_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CpuServiceServer.
+    #[async_trait]
+    pub trait CpuService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListCpu method.
+        type ListCpuStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListCpuResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header, then what used the CPU in batches, most of it first, then one summary.
+        ///
+        /// Everything is read twice, a sample apart. What ends within the sample is left out and counted as a gap;
+        /// the cgroup's figures have its time all the same.
+        async fn list_cpu(
+            &self,
+            request: tonic::Request<super::ListCpuRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ListCpuStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct CpuServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CpuServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CpuServiceServer<T>
+    where
+        T: CpuService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.CpuService/ListCpu" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCpuSvc<T: CpuService>(pub Arc<T>);
+                    impl<
+                        T: CpuService,
+                    > tonic::server::ServerStreamingService<super::ListCpuRequest>
+                    for ListCpuSvc<T> {
+                        type Response = super::ListCpuResponse;
+                        type ResponseStream = T::ListCpuStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCpuRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CpuService>::list_cpu(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCpuSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CpuServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.CpuService";
+    impl<T> tonic::server::NamedService for CpuServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDescriptorsRequest {
     /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
@@ -1628,526 +2702,6 @@ pub mod descriptor_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "dbgctl.v1.DescriptorService";
     impl<T> tonic::server::NamedService for DescriptorServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListProcessesRequest {
-    /// One row per thread instead of one per process.
-    #[prost(bool, tag = "1")]
-    pub threads: bool,
-    /// Fill `Process.details`. Costs two more files per process.
-    #[prost(bool, tag = "2")]
-    pub details: bool,
-    /// Also list processes in the same PID namespace that do not belong to the target.
-    #[prost(bool, tag = "3")]
-    pub all: bool,
-    /// At most this many rows. 0: the agent's own bound of 4,194,304 (the kernel's largest pid_max).
-    #[prost(uint32, tag = "4")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListProcessesResponse {
-    #[prost(oneof = "list_processes_response::Part", tags = "1, 2, 3")]
-    pub part: ::core::option::Option<list_processes_response::Part>,
-}
-/// Nested message and enum types in `ListProcessesResponse`.
-pub mod list_processes_response {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Part {
-        #[prost(message, tag = "1")]
-        Header(super::ProcessListHeader),
-        #[prost(message, tag = "2")]
-        Batch(super::ProcessBatch),
-        #[prost(message, tag = "3")]
-        Summary(super::Summary),
-    }
-}
-/// The clock of the list.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProcessListHeader {
-    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
-    #[prost(uint64, tag = "1")]
-    pub sampled_boottime_nanos: u64,
-    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
-    #[prost(uint64, tag = "2")]
-    pub sampled_unix_nanos: u64,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ProcessBatch {
-    #[prost(message, repeated, tag = "1")]
-    pub processes: ::prost::alloc::vec::Vec<Process>,
-}
-/// One process or, if threads were asked for, one thread.
-///
-/// Sources: proc_pid_stat(5), proc_pid_cmdline(5), the owner of /proc/<pid>.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Process {
-    /// In the target's PID namespace.
-    #[prost(uint32, tag = "1")]
-    pub pid: u32,
-    /// 0 if the parent lives outside the PID namespace, as for the init of each container in it.
-    #[prost(uint32, tag = "2")]
-    pub parent_pid: u32,
-    /// Present in a list of threads only. Equal to `pid` for the main thread.
-    #[prost(uint32, optional, tag = "3")]
-    pub tid: ::core::option::Option<u32>,
-    /// Effective user id, in the agent's user namespace.
-    #[prost(uint32, tag = "4")]
-    pub uid: u32,
-    /// The name of `uid` in the target's /etc/passwd. Absent if it has none there or could not be read.
-    #[prost(bytes = "vec", optional, tag = "5")]
-    pub user: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    #[prost(enumeration = "ProcessState", tag = "6")]
-    pub state: i32,
-    /// CPU time used since the start, in user and in kernel mode. Resolution: one clock tick (10 ms).
-    #[prost(uint64, tag = "7")]
-    pub user_time_nanos: u64,
-    #[prost(uint64, tag = "8")]
-    pub system_time_nanos: u64,
-    /// CLOCK_BOOTTIME when the process started. With `pid` it identifies the process for ever.
-    #[prost(uint64, tag = "9")]
-    pub started_boottime_nanos: u64,
-    /// Resident set size. May lag by some pages per CPU, see proc_pid_statm(5).
-    #[prost(uint64, tag = "10")]
-    pub resident_bytes: u64,
-    /// Size of the address space.
-    #[prost(uint64, tag = "11")]
-    pub virtual_bytes: u64,
-    #[prost(uint32, tag = "12")]
-    pub threads: u32,
-    /// From 19 (weakest) to -20 (strongest).
-    #[prost(sint32, tag = "13")]
-    pub nice: i32,
-    /// At most 15 bytes for user processes, any bytes at all: set by the process itself.
-    #[prost(bytes = "vec", tag = "14")]
-    pub command: ::prost::alloc::vec::Vec<u8>,
-    /// The argument vector, any bytes at all: may be overwritten by the process itself. Empty for kernel
-    /// threads and zombies.
-    #[prost(bytes = "vec", repeated, tag = "15")]
-    pub arguments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// True if the argument vector was longer than the agent's bound of 128 KiB and was cut.
-    #[prost(bool, tag = "16")]
-    pub arguments_cut: bool,
-    #[prost(bool, tag = "17")]
-    pub kernel_thread: bool,
-    #[prost(enumeration = "ProcessOrigin", tag = "18")]
-    pub origin: i32,
-    /// Present if asked for.
-    #[prost(message, optional, tag = "19")]
-    pub details: ::core::option::Option<ProcessDetails>,
-}
-/// What costs more files than the rest: proc_pid_status(5) and proc_pid_wchan(5).
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProcessDetails {
-    /// Absent for kernel threads and zombies, which have no memory.
-    #[prost(uint64, optional, tag = "1")]
-    pub swap_bytes: ::core::option::Option<u64>,
-    /// The kernel function that the process sleeps in. Empty: it does not sleep. Absent: not readable.
-    #[prost(string, optional, tag = "2")]
-    pub wait_channel: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ProcessState {
-    Unspecified = 0,
-    /// R: running or runnable.
-    Running = 1,
-    /// S: interruptible sleep.
-    Sleeping = 2,
-    /// D: uninterruptible sleep, usually in I/O.
-    DiskSleep = 3,
-    /// Z: ended, waiting to be reaped by its parent.
-    Zombie = 4,
-    /// T: stopped by a signal.
-    Stopped = 5,
-    /// t: stopped by a tracer.
-    Traced = 6,
-    /// X: dead, about to vanish.
-    Dead = 7,
-    /// I: idle kernel thread.
-    Idle = 8,
-    /// P: parked kernel thread.
-    Parked = 9,
-    /// Any other letter.
-    Other = 10,
-}
-impl ProcessState {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "PROCESS_STATE_UNSPECIFIED",
-            Self::Running => "PROCESS_STATE_RUNNING",
-            Self::Sleeping => "PROCESS_STATE_SLEEPING",
-            Self::DiskSleep => "PROCESS_STATE_DISK_SLEEP",
-            Self::Zombie => "PROCESS_STATE_ZOMBIE",
-            Self::Stopped => "PROCESS_STATE_STOPPED",
-            Self::Traced => "PROCESS_STATE_TRACED",
-            Self::Dead => "PROCESS_STATE_DEAD",
-            Self::Idle => "PROCESS_STATE_IDLE",
-            Self::Parked => "PROCESS_STATE_PARKED",
-            Self::Other => "PROCESS_STATE_OTHER",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "PROCESS_STATE_UNSPECIFIED" => Some(Self::Unspecified),
-            "PROCESS_STATE_RUNNING" => Some(Self::Running),
-            "PROCESS_STATE_SLEEPING" => Some(Self::Sleeping),
-            "PROCESS_STATE_DISK_SLEEP" => Some(Self::DiskSleep),
-            "PROCESS_STATE_ZOMBIE" => Some(Self::Zombie),
-            "PROCESS_STATE_STOPPED" => Some(Self::Stopped),
-            "PROCESS_STATE_TRACED" => Some(Self::Traced),
-            "PROCESS_STATE_DEAD" => Some(Self::Dead),
-            "PROCESS_STATE_IDLE" => Some(Self::Idle),
-            "PROCESS_STATE_PARKED" => Some(Self::Parked),
-            "PROCESS_STATE_OTHER" => Some(Self::Other),
-            _ => None,
-        }
-    }
-}
-/// Whose process it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ProcessOrigin {
-    Unspecified = 0,
-    /// In the target's cgroup.
-    Target = 1,
-    /// A sidecar of dbgctl.
-    Dbgctl = 2,
-    /// Another container, or the host.
-    Other = 3,
-}
-impl ProcessOrigin {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "PROCESS_ORIGIN_UNSPECIFIED",
-            Self::Target => "PROCESS_ORIGIN_TARGET",
-            Self::Dbgctl => "PROCESS_ORIGIN_DBGCTL",
-            Self::Other => "PROCESS_ORIGIN_OTHER",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "PROCESS_ORIGIN_UNSPECIFIED" => Some(Self::Unspecified),
-            "PROCESS_ORIGIN_TARGET" => Some(Self::Target),
-            "PROCESS_ORIGIN_DBGCTL" => Some(Self::Dbgctl),
-            "PROCESS_ORIGIN_OTHER" => Some(Self::Other),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod process_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct ProcessServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> ProcessServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ProcessServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            ProcessServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// One header, then the processes by ascending pid in batches, then one summary.
-        ///
-        /// Processes come and go while the list is made: it is not a snapshot. A process that ends while it
-        /// is being read is left out and counted as a gap.
-        pub async fn list_processes(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListProcessesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ListProcessesResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/dbgctl.v1.ProcessService/ListProcesses",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("dbgctl.v1.ProcessService", "ListProcesses"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod process_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with ProcessServiceServer.
-    #[async_trait]
-    pub trait ProcessService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the ListProcesses method.
-        type ListProcessesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::ListProcessesResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// One header, then the processes by ascending pid in batches, then one summary.
-        ///
-        /// Processes come and go while the list is made: it is not a snapshot. A process that ends while it
-        /// is being read is left out and counted as a gap.
-        async fn list_processes(
-            &self,
-            request: tonic::Request<super::ListProcessesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<Self::ListProcessesStream>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct ProcessServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> ProcessServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProcessServiceServer<T>
-    where
-        T: ProcessService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/dbgctl.v1.ProcessService/ListProcesses" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListProcessesSvc<T: ProcessService>(pub Arc<T>);
-                    impl<
-                        T: ProcessService,
-                    > tonic::server::ServerStreamingService<super::ListProcessesRequest>
-                    for ListProcessesSvc<T> {
-                        type Response = super::ListProcessesResponse;
-                        type ResponseStream = T::ListProcessesStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListProcessesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as ProcessService>::list_processes(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListProcessesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for ProcessServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "dbgctl.v1.ProcessService";
-    impl<T> tonic::server::NamedService for ProcessServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -18,6 +18,28 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.ProcessService/ListProcesses",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to name users from the target's own passwd and to read wait channels",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.CpuService/ListCpu",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own cgroup files: quota, throttling, pressure",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.DescriptorService/ListDescriptors",
         effect: Effect::Observes,
         capabilities: &[
@@ -29,17 +51,6 @@ pub const NEEDS: &[Needs] = &[
             Capability {
                 name: "CAP_DAC_READ_SEARCH",
                 reason: "to list the open files of processes of other users",
-                optional: true,
-            },
-        ],
-    },
-    Needs {
-        path: "/dbgctl.v1.ProcessService/ListProcesses",
-        effect: Effect::Observes,
-        capabilities: &[
-            Capability {
-                name: "CAP_SYS_PTRACE",
-                reason: "to name users from the target's own passwd and to read wait channels",
                 optional: true,
             },
         ],

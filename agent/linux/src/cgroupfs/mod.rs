@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::target::ContainerId;
 use crate::{BadLine, Buffer, Pid, ReadError, Root};
 
+pub mod cpu;
 pub mod keyed;
 pub mod memory;
 pub mod memory_events;

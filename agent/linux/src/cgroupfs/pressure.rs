@@ -3,8 +3,9 @@
 //! Format: Linux, Documentation/accounting/psi.rst. Since Linux 4.20; in a cgroup of version 2 only, and absent
 //! where the kernel was started without pressure stall information.
 
-use crate::BadLine;
+use super::{Cgroup, Version};
 use crate::number::unsigned;
+use crate::{BadLine, Buffer, ReadError};
 
 /// The lines of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,21 @@ pub struct Stall {
     pub avg300_basis_points: u32,
     /// Since the cgroup was made.
     pub total_micros: u64,
+}
+
+/// Reads a file of the group, such as `cpu.pressure`. `None` where the kernel has none.
+///
+/// # Errors
+///
+/// [`ReadError`] if it is there and can not be read.
+pub fn read(cgroup: &Cgroup<'_>, file: &str, buffer: &mut Buffer) -> Result<Option<Pressure>, ReadError> {
+    if cgroup.version() == Version::V1 {
+        return Ok(None);
+    }
+    match cgroup.read("", file, buffer, parse) {
+        Err(error) if error.is_gone() || error.is_switched_off() => Ok(None),
+        pressure => pressure.map(Some),
+    }
 }
 
 /// Parses the text of the file.

@@ -24,6 +24,11 @@ impl<'t> Value<'t> {
         self.bytes.trim_ascii()
     }
 
+    /// The number, if it is one.
+    pub(super) fn number(&self) -> Option<u64> {
+        unsigned(self.text())
+    }
+
     /// The number in bytes.
     pub(super) fn kib(&self) -> Result<u64, BadLine> {
         let number = self.bytes.strip_suffix(b" kB").map(<[u8]>::trim_ascii);

@@ -62,6 +62,53 @@ impl State {
     }
 }
 
+/// By which rules the kernel gives a thread its CPU, see sched(7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// `SCHED_OTHER`: by nice value and weight.
+    Other,
+    /// `SCHED_FIFO`: before all others, until it waits.
+    Fifo,
+    /// `SCHED_RR`: before all others, in turns.
+    RoundRobin,
+    /// `SCHED_BATCH`
+    Batch,
+    /// `SCHED_IDLE`: when nobody else wants it.
+    Idle,
+    /// `SCHED_DEADLINE`
+    Deadline,
+    /// Any other number.
+    Unknown(u32),
+}
+
+impl Policy {
+    fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Other,
+            1 => Self::Fifo,
+            2 => Self::RoundRobin,
+            3 => Self::Batch,
+            5 => Self::Idle,
+            6 => Self::Deadline,
+            unknown => Self::Unknown(unknown),
+        }
+    }
+}
+
+/// The fields beyond the memory, which few probes ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheduling {
+    /// (39) The CPU that it ran on last.
+    pub last_cpu: u32,
+    /// (40) From 1 (weakest) to 99 under a real-time policy, else 0.
+    pub realtime_priority: u32,
+    /// (41)
+    pub policy: Policy,
+    /// (42) Time spent waiting for block I/O, in clock ticks: of the main thread alone, and 0 where the kernel
+    /// keeps no account of delays.
+    pub blocked_ticks: u64,
+}
+
 /// The fields of the file that are used, numbered as in proc_pid_stat(5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat<'t> {
@@ -89,9 +136,23 @@ pub struct Stat<'t> {
     pub virtual_bytes: u64,
     /// (24) Pages in memory. May lag by some pages per CPU.
     pub resident_pages: u64,
+    /// What is behind field 24.
+    later: &'t [u8],
 }
 
 impl Stat<'_> {
+    /// The fields beyond the memory. `None` before Linux 2.6.18, which has fewer.
+    pub fn scheduling(&self) -> Option<Scheduling> {
+        let mut fields = self.later.trim_ascii().split(|&byte| byte == b' ');
+        Some(Scheduling {
+            // A thread that never ran has -1 there.
+            last_cpu: fields.nth(39 - 25).and_then(signed).map(|cpu| u32::try_from(cpu).unwrap_or(0))?,
+            realtime_priority: fields.next().and_then(unsigned32)?,
+            policy: fields.next().and_then(unsigned32).map(Policy::from_number)?,
+            blocked_ticks: fields.next().and_then(unsigned)?,
+        })
+    }
+
     /// True for a thread of the kernel itself.
     pub fn is_kernel_thread(&self) -> bool {
         self.flags & KERNEL_THREAD != 0
@@ -159,6 +220,7 @@ pub fn parse(text: &[u8]) -> Result<Stat<'_>, BadLine> {
     let started = field(1, "(22) starttime")?;
     let virtual_size = field(0, "(23) vsize")?;
     let resident = field(0, "(24) rss")?;
+    let read = resident.as_ptr().addr() - rest.as_ptr().addr() + resident.len();
 
     Ok(Stat {
         pid: Pid(pid),
@@ -173,12 +235,13 @@ pub fn parse(text: &[u8]) -> Result<Stat<'_>, BadLine> {
         started_ticks: unsigned(started).ok_or_else(|| bad("(22) starttime"))?,
         virtual_bytes: unsigned(virtual_size).ok_or_else(|| bad("(23) vsize"))?,
         resident_pages: unsigned(resident).ok_or_else(|| bad("(24) rss"))?,
+        later: rest.get(read..).unwrap_or_default(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{State, parse};
+    use super::{Policy, Scheduling, State, parse};
     use crate::Pid;
 
     const TAIL: &str =
@@ -208,6 +271,19 @@ mod tests {
         let text =
             b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 24 0 0 18446744073709551615 0";
         assert!(parse(text).unwrap().is_kernel_thread());
+    }
+
+    #[test]
+    fn how_it_is_scheduled_stands_behind_the_memory_and_may_be_absent() {
+        let more = "1 1 0 0 0 0 0 0 0 0 0 0 17 3 50 2 77 0 0\n";
+        let text = format!(
+            "41 (worker) {}",
+            TAIL.replace("18446744073709551615 0\n", "18446744073709551615 ") + more
+        );
+        let expected =
+            Scheduling { last_cpu: 3, realtime_priority: 50, policy: Policy::RoundRobin, blocked_ticks: 77 };
+        assert_eq!(parse(text.as_bytes()).unwrap().scheduling(), Some(expected));
+        assert_eq!(parse(format!("41 (worker) {TAIL}").as_bytes()).unwrap().scheduling(), None);
     }
 
     #[test]

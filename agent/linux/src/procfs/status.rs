@@ -1,11 +1,11 @@
-//! `/proc/<pid>/status`: the swap of a process, and its user in a recording.
+//! `/proc/<pid>/status`: the swap of a process, its user in a recording, and how often a thread changed the CPU.
 //!
 //! Format: proc_pid_status(5). "kB" there means KiB. The name in the first line may hold any bytes but
 //! newline, which the kernel escapes; the procfs crate refuses those that are not UTF-8.
 
 use super::keyed::keyed_lines;
 use crate::number::unsigned32;
-use crate::{BadLine, Buffer, Pid, ProcName, ReadError, Root};
+use crate::{BadLine, Buffer, Pid, ProcName, ReadError, Root, cpu_list};
 
 /// The longest lines are `Groups` and the CPU masks.
 const BOUND_BYTES: usize = 1 << 20;
@@ -45,9 +45,67 @@ pub fn parse(text: &[u8]) -> Result<Status, BadLine> {
     })
 }
 
+/// How often a thread gave its CPU away, since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Switches {
+    /// `voluntary_ctxt_switches`: it waited for something.
+    pub voluntary: u64,
+    /// `nonvoluntary_ctxt_switches`: another was given it.
+    pub involuntary: u64,
+}
+
+/// Reads the context switches of thread `tid` of process `pid`.
+///
+/// # Errors
+///
+/// [`ReadError`]; the thread may have ended.
+pub fn read_switches(root: &Root, pid: Pid, tid: Pid, buffer: &mut Buffer) -> Result<Switches, ReadError> {
+    let name = ProcName::of_thread(pid, tid, "status");
+    let content = root.read(&name, BOUND_BYTES, buffer)?;
+    parse_switches(content.bytes).map_err(|bad_line| bad_line.at(root.proc_path(&name)))
+}
+
+/// Parses the context switches of the file.
+///
+/// # Errors
+///
+/// [`BadLine`] if one of the two lines is missing, or is no number.
+pub fn parse_switches(text: &[u8]) -> Result<Switches, BadLine> {
+    let number = |key: &'static str| {
+        let value = keyed_lines(text).find(|(known, _)| *known == key.as_bytes());
+        value.and_then(|(_, value)| value.number()).ok_or_else(|| BadLine::new(1, key, text))
+    };
+    Ok(Switches {
+        voluntary: number("voluntary_ctxt_switches")?,
+        involuntary: number("nonvoluntary_ctxt_switches")?,
+    })
+}
+
+/// Counts the CPUs that process `pid` may run on: `Cpus_allowed_list`.
+///
+/// # Errors
+///
+/// [`ReadError`]; the process may have ended.
+pub fn read_allowed_cpus(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<u32, ReadError> {
+    let name = ProcName::of(pid, "status");
+    let content = root.read(&name, BOUND_BYTES, buffer)?;
+    parse_allowed_cpus(content.bytes).map_err(|bad_line| bad_line.at(root.proc_path(&name)))
+}
+
+/// Parses the CPUs that a process may run on.
+///
+/// # Errors
+///
+/// [`BadLine`] if there is no line `Cpus_allowed_list`, or no list of CPUs in it.
+pub fn parse_allowed_cpus(text: &[u8]) -> Result<u32, BadLine> {
+    let list = keyed_lines(text).find(|(key, _)| *key == b"Cpus_allowed_list");
+    let (_, list) = list.ok_or_else(|| BadLine::new(1, "Cpus_allowed_list", text))?;
+    cpu_list::parse_count(list.text())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Status, parse};
+    use super::*;
 
     #[test]
     fn a_process_without_memory_has_no_swap_rather_than_none_used() {
@@ -55,5 +113,15 @@ mod tests {
         assert_eq!(parse(zombie), Ok(Status { effective_uid: 65533, swap_bytes: None }));
         let sleeper = b"Name:\t\xff\x1b\nUid:\t0\t0\t0\t0\nVmSwap:\t      12 kB\n";
         assert_eq!(parse(sleeper), Ok(Status { effective_uid: 0, swap_bytes: Some(12 << 10) }));
+    }
+
+    #[test]
+    fn switches_and_cpus_are_read_from_their_lines() {
+        let text = b"Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0-2,5\n\
+            voluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n";
+        assert_eq!(parse_switches(text), Ok(Switches { voluntary: 12, involuntary: 3 }));
+        assert_eq!(parse_allowed_cpus(text), Ok(4));
+        assert!(parse_switches(b"voluntary_ctxt_switches:\t12\n").is_err());
+        assert!(parse_allowed_cpus(b"Cpus_allowed:\tf\n").is_err());
     }
 }

@@ -142,7 +142,7 @@ impl ProcessRow {
 
 /// A state of this version of the contract, or the number of one that a newer agent knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct State(Result<ProcessState, i32>);
+pub(in crate::commands) struct State(Result<ProcessState, i32>);
 
 impl State {
     /// The states that a process can be in, as far as this version knows.
@@ -160,12 +160,12 @@ impl State {
     ];
 
     /// The state of that number in the contract.
-    pub(super) fn new(number: i32) -> Self {
+    pub(in crate::commands) fn new(number: i32) -> Self {
         Self(ProcessState::try_from(number).map_err(|_| number))
     }
 
     /// The state in a word.
-    pub(super) fn word(self) -> Cow<'static, str> {
+    pub(in crate::commands) fn word(self) -> Cow<'static, str> {
         Cow::Borrowed(match self.0 {
             Ok(ProcessState::Unspecified) => "unknown",
             Ok(ProcessState::Running) => "running",
