@@ -19,3 +19,9 @@ pub const MOST_ROWS: u64 = 4 << 20;
 
 /// How long a list may take.
 pub const LONGEST_LIST: Duration = Duration::from_secs(600);
+
+/// `ListEnvironmentsRequest.names`.
+pub const MOST_NAME_PATTERNS: usize = 64;
+
+/// Each of `ListEnvironmentsRequest.names`.
+pub const LONGEST_NAME_PATTERN_BYTES: usize = 256;

@@ -11,10 +11,11 @@ const BEGIN: &str = "<!-- probes:begin -->";
 const END: &str = "<!-- probes:end -->";
 
 /// The verb a user types, by the service that answers it.
-const VERBS: [(&str, &str); 4] = [
+const VERBS: [(&str, &str); 5] = [
     ("ProcessService", "ps"),
     ("MemoryService", "mem"),
     ("DescriptorService", "fds"),
+    ("EnvironmentService", "env"),
     ("ConnectService", "connect"),
 ];
 

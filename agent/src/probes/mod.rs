@@ -3,6 +3,7 @@
 mod cgroup;
 pub mod connect;
 pub mod descriptors;
+pub mod environment;
 pub mod memory;
 pub mod processes;
 
@@ -17,6 +18,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
         .add_service(connect::service())
         .add_service(descriptors::service(sources.clone()))
+        .add_service(environment::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));
 }

@@ -25,7 +25,7 @@ use super::testing::{Line, Written, agent_over};
 use crate::render::{Format, Output, Talk};
 
 /// Questions as they are typed after the container's name.
-const QUESTIONS: [&str; 5] = ["ps", "ps --threads --all", "ps --tree", "mem", "fds"];
+const QUESTIONS: [&str; 6] = ["ps", "ps --threads --all", "ps --tree", "mem", "fds", "env"];
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")

@@ -5,6 +5,7 @@ pub(crate) mod attach;
 pub(crate) mod connect;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
+pub(crate) mod environment;
 mod gc;
 #[cfg(test)]
 mod golden;
@@ -26,6 +27,7 @@ use dbgctl_proto::{NEEDS, Needs, needs_of};
 use self::agent::Agent;
 use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
+use crate::audit::{self, Asked};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Output, Row, Talk};
@@ -34,6 +36,11 @@ use crate::render::{Format, Output, Row, Talk};
 pub(crate) trait Question: clap::Args {
     /// Path of the RPC that answers it, by which its needs are looked up.
     fn rpc(&self) -> &'static str;
+
+    /// The verb, if the answer shows secrets: then it is recorded who asked.
+    fn reveals_as(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Asks the agent and shows what it answers.
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure>;
@@ -70,6 +77,12 @@ macro_rules! verbs {
                 }
             }
 
+            fn reveals_as(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$verb(question) => question.reveals_as(),)+
+                }
+            }
+
             async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
                 match self {
                     $(Self::$verb(question) => question.ask(agent, output, talk).await,)+
@@ -86,6 +99,8 @@ verbs! {
     Mem(memory),
     /// List the open files
     Fds(descriptors),
+    /// Show the environment, without secrets
+    Env(environment),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -122,6 +137,15 @@ pub(crate) async fn answer(
     verb: &Verb,
     output: &mut Output,
 ) -> Result<Exit, Error> {
+    if let Some(probe) = verb.reveals_as() {
+        audit::record(Asked {
+            engine: attacher.engine.host(),
+            target_id: &survey.target.id,
+            target_name: &survey.target.name,
+            probe,
+            reason: &attacher.options.reason,
+        })?;
+    }
     let agent = Agent::new(sidecar.channel.clone(), attacher.options.time_limit);
     match verb.ask(&agent, output, &mut Talk::stderr()).await {
         Ok(exit) => Ok(exit),
@@ -207,7 +231,7 @@ mod tests {
     #[test]
     fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
         use clap::Parser as _;
-        for line in ["ps", "mem", "fds", "connect db:5432"] {
+        for line in ["ps", "mem", "fds", "env", "connect db:5432"] {
             let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }

@@ -45,6 +45,11 @@ impl ProcName {
         Self::thread(pid, tid).text("/").text(file)
     }
 
+    /// `/proc/<file>`.
+    pub fn top(file: &'static str) -> Self {
+        Self::EMPTY.text(file)
+    }
+
     /// `/proc/self/<file>`.
     pub fn own(file: &'static str) -> Self {
         Self::EMPTY.text("self/").text(file)
