@@ -10,6 +10,7 @@ pub mod lifetime;
 mod listing;
 pub mod privilege;
 pub mod probes;
+pub mod redaction;
 pub mod seccomp;
 pub mod server;
 pub mod sources;

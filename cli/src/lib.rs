@@ -2,12 +2,14 @@
 
 mod args;
 mod attach;
+mod audit;
 mod channel;
 mod commands;
 mod error;
 mod exit;
 mod interrupt;
 mod render;
+mod state;
 
 use std::process::ExitCode;
 

@@ -24,3 +24,8 @@ pub const LONGEST_LIST: Duration = Duration::from_secs(600);
 pub const SHORTEST_SAMPLE: Duration = Duration::from_millis(100);
 /// The same.
 pub const LONGEST_SAMPLE: Duration = Duration::from_secs(60);
+/// `ListEnvironmentsRequest.names`.
+pub const MOST_NAME_PATTERNS: usize = 64;
+
+/// Each of `ListEnvironmentsRequest.names`.
+pub const LONGEST_NAME_PATTERN_BYTES: usize = 256;

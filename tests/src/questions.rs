@@ -1,12 +1,15 @@
 //! What can be asked without sending anything, as it is typed after the container's name.
 
 /// Each verb that observes, with what it needs to be asked.
-pub const OBSERVING: [&[&str]; 5] = [
+#[rustfmt::skip]
+pub const OBSERVING: &[&[&str]] = &[
     &["ps"],
     &["ps", "--threads", "--sort", "wait"],
     &["mem"],
     &["cpu", "--threads", "--sample", "100ms"],
     &["fds"],
+    &["env"],
+    &["cpu", "--sample", "300ms"],
 ];
 
 /// The words of a question about `container`.

@@ -11,11 +11,12 @@ const BEGIN: &str = "<!-- probes:begin -->";
 const END: &str = "<!-- probes:end -->";
 
 /// The verb a user types, by the service that answers it.
-const VERBS: [(&str, &str); 5] = [
+const VERBS: &[(&str, &str)] = &[
     ("ProcessService", "ps"),
     ("MemoryService", "mem"),
     ("CpuService", "cpu"),
     ("DescriptorService", "fds"),
+    ("EnvironmentService", "env"),
     ("ConnectService", "connect"),
 ];
 
@@ -60,7 +61,7 @@ fn table(all: &[Needs]) -> Result<String> {
     }
     let mut table = String::from("| Verb | RPC | Effect | Capabilities |\n| --- | --- | --- | --- |\n");
     for (service, verb) in VERBS {
-        for needs in all.iter().filter(|needs| needs.service == service) {
+        for needs in all.iter().filter(|needs| needs.service == *service) {
             let effect = effect(needs.effect);
             writeln!(table, "| `{verb}` | `{service}.{}` | {effect} | {} |", needs.rpc, capabilities(needs))?;
         }

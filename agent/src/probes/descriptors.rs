@@ -163,10 +163,11 @@ impl Reader<'_> {
         let mut name = link.map(|link| link.name.to_vec());
         let has_size = seems_deleted || kind == Kind::Memfd;
         let mut behind = None;
-        if has_size || self.details {
+        // What stands behind a recorded link is of another machine.
+        if (has_size || self.details) && !self.sources.root().is_recorded() {
             behind = match descriptors.behind(number) {
                 Ok(status) => Some(status),
-                Err(error) if error.is_gone() && !self.sources.root().is_recorded() => return Err(error),
+                Err(error) if error.is_gone() => return Err(error),
                 Err(error) => {
                     gaps.add_error("files behind descriptors", &error);
                     None
@@ -182,14 +183,16 @@ impl Reader<'_> {
             Kind::Socket(inode) => self.socket(inode, gaps),
             _ => None,
         };
-        let mut details = None;
+        let (mut details, mut inode) = (None, behind.map(|status| status.inode));
         if self.details {
             let info = infos.map(|infos| infos.read(number, &mut self.buffer)).transpose();
             let info = match info {
                 Err(error) if error.is_gone() => return Err(error),
                 info => readable("details of open files", info, gaps).flatten(),
             };
-            details = Some(details_message(kind, info.unwrap_or_default(), behind.as_ref()));
+            let info = info.unwrap_or_default();
+            inode = inode.or(info.inode);
+            details = Some(details_message(kind, info, behind.as_ref()));
         }
         let sized = behind.filter(|_| has_size || is_regular(behind.as_ref()));
         Ok(v1::Descriptor {
@@ -200,7 +203,7 @@ impl Reader<'_> {
             deleted,
             size_bytes: sized.map(|status| status.size_bytes),
             allocated_bytes: sized.map(|status| status.allocated_bytes),
-            inode: behind.map(|status| status.inode),
+            inode,
             device: behind.map(|status| device(status.device)),
             socket,
             details,

@@ -4,6 +4,7 @@ mod cgroup;
 pub mod connect;
 pub mod cpu;
 pub mod descriptors;
+pub mod environment;
 pub mod memory;
 pub mod processes;
 mod sample;
@@ -20,6 +21,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(connect::service())
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
+        .add_service(environment::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));
 }

@@ -125,6 +125,11 @@ impl Engine {
         Ok(Self { docker, host: host.to_owned() })
     }
 
+    /// Where it listens.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The container with that name, id, or id prefix.
     pub(crate) async fn container(&self, name: &str) -> Answer<Container> {
         let found = self.docker.inspect_container(name, None).await.map_err(|error| self.error(error))?;

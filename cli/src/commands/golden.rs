@@ -25,7 +25,16 @@ use super::testing::{Line, Written, agent_over};
 use crate::render::{Format, Output, Talk};
 
 /// Questions as they are typed after the container's name.
-const QUESTIONS: [&str; 6] = ["ps", "ps --threads --all", "ps --tree", "mem", "cpu --sample 100ms", "fds"];
+#[rustfmt::skip]
+pub(super) const QUESTIONS: &[&str] = &[
+    "ps",
+    "ps --threads --all",
+    "ps --tree",
+    "mem",
+    "cpu --sample 100ms",
+    "fds",
+    "env",
+];
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")

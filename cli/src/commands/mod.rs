@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
+pub(crate) mod environment;
 mod gc;
 #[cfg(test)]
 mod golden;
@@ -29,6 +30,7 @@ use dbgctl_proto::{NEEDS, Needs, needs_of};
 use self::agent::Agent;
 use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
+use crate::audit::{self, Asked};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Output, Row, Talk};
@@ -37,6 +39,11 @@ use crate::render::{Format, Output, Row, Talk};
 pub(crate) trait Question: clap::Args {
     /// Path of the RPC that answers it, by which its needs are looked up.
     fn rpc(&self) -> &'static str;
+
+    /// The verb, if the answer shows secrets: then it is recorded who asked.
+    fn reveals_as(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Asks the agent and shows what it answers.
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure>;
@@ -73,6 +80,12 @@ macro_rules! verbs {
                 }
             }
 
+            fn reveals_as(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$verb(question) => question.reveals_as(),)+
+                }
+            }
+
             async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
                 match self {
                     $(Self::$verb(question) => question.ask(agent, output, talk).await,)+
@@ -91,6 +104,8 @@ verbs! {
     Cpu(cpu),
     /// List the open files
     Fds(descriptors),
+    /// Show the environment, without secrets
+    Env(environment),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -127,6 +142,15 @@ pub(crate) async fn answer(
     verb: &Verb,
     output: &mut Output,
 ) -> Result<Exit, Error> {
+    if let Some(probe) = verb.reveals_as() {
+        audit::record(Asked {
+            engine: attacher.engine.host(),
+            target_id: &survey.target.id,
+            target_name: &survey.target.name,
+            probe,
+            reason: &attacher.options.reason,
+        })?;
+    }
     let agent = Agent::new(sidecar.channel.clone(), attacher.options.time_limit);
     match verb.ask(&agent, output, &mut Talk::stderr()).await {
         Ok(exit) => Ok(exit),
@@ -210,11 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
-        use clap::Parser as _;
-        for line in ["ps", "mem", "cpu", "fds", "connect db:5432"] {
-            let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
-            assert!(needs_of(verb.rpc()).is_some(), "{line}");
+    fn every_question_has_its_rpc_in_the_contract_and_every_verb_that_observes_is_asked_of_the_scenes() {
+        use clap::{CommandFactory as _, Parser as _};
+        let mut without_scene: Vec<_> =
+            testing::Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        for question in golden::QUESTIONS {
+            let testing::Line { verb } = testing::Line::parse_from(question.split(' '));
+            assert!(needs_of(verb.rpc()).is_some(), "{question}");
+            without_scene.retain(|name| question.split(' ').next() != Some(name));
         }
+        assert_eq!(without_scene, ["connect"]);
     }
 }

@@ -1,6 +1,5 @@
 //! Where the lines of a session come from: an editor on a terminal, or standard input as it is.
 
-use std::env;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 use std::thread;
@@ -18,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::args::Line;
 use crate::error::Error;
 use crate::render::{one_line, talk};
+use crate::state;
 
 /// What came from the user.
 pub(crate) enum Input {
@@ -143,11 +143,8 @@ fn save(editor: &mut Editor<Words, FileHistory>) {
     let _kept = editor.save_history(&path);
 }
 
-/// As the XDG base directory specification has it: state belongs below `XDG_STATE_HOME`.
 fn history_path() -> Option<PathBuf> {
-    let state = env::var_os("XDG_STATE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let state = state.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/state")))?;
-    Some(state.join("dbgctl/history"))
+    state::path("history")
 }
 
 /// Completes the words of the prompt and their options, from the same definition that parses them.

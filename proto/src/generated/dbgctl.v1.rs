@@ -2706,6 +2706,436 @@ pub mod descriptor_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEnvironmentsRequest {
+    /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
+    #[prost(uint32, repeated, tag = "1")]
+    pub pids: ::prost::alloc::vec::Vec<u32>,
+    /// Only variables whose name matches one of these, with "*" for anything and "?" for one character,
+    /// without regard to case. Empty: all variables. At most 64, of at most 256 bytes each.
+    #[prost(string, repeated, tag = "2")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Send what looks like a secret, too.
+    #[prost(bool, tag = "3")]
+    pub reveal: bool,
+    /// At most this many processes. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEnvironmentsResponse {
+    #[prost(oneof = "list_environments_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<list_environments_response::Part>,
+}
+/// Nested message and enum types in `ListEnvironmentsResponse`.
+pub mod list_environments_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Batch(super::EnvironmentBatch),
+        #[prost(message, tag = "2")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EnvironmentBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<ProcessEnvironment>,
+}
+/// The environment of one process. Source: proc_pid_environ(5).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessEnvironment {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// In the order in which they lie in memory. Empty if `same_as_pid` is present.
+    #[prost(message, repeated, tag = "3")]
+    pub variables: ::prost::alloc::vec::Vec<EnvironmentVariable>,
+    /// The environment is that of this process, which was sent before.
+    #[prost(uint32, optional, tag = "4")]
+    pub same_as_pid: ::core::option::Option<u32>,
+    /// True if it was longer than the agent's bound of 128 KiB and was cut.
+    #[prost(bool, tag = "5")]
+    pub cut: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnvironmentVariable {
+    /// What stands before the first "=", any bytes at all. Empty if it was left out.
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: ::prost::alloc::vec::Vec<u8>,
+    /// Any bytes at all. Absent if it was left out, or if there is no "=".
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub value: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(enumeration = "Redaction", tag = "3")]
+    pub redaction: i32,
+    /// How long the value is, also if it was left out.
+    #[prost(uint64, tag = "4")]
+    pub value_bytes: u64,
+    /// Counts the different values that were left out of this answer, from 1 on: equal for equal ones. Zero
+    /// if nothing was left out.
+    #[prost(uint64, tag = "5")]
+    pub redacted_identity: u64,
+}
+/// Whether something of a variable was left out, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Redaction {
+    /// Nothing was left out.
+    Unspecified = 0,
+    /// The value: the name looks like that of a secret.
+    Name = 1,
+    /// The value: it looks like a secret itself.
+    Value = 2,
+    /// Of the value only the password within an address: "\[redacted\]" stands in its place.
+    Password = 3,
+    /// Name and value: there is no name, or not for certain, so that it may be the rest of another value.
+    /// Processes that write their title over their environment leave such.
+    Nameless = 4,
+}
+impl Redaction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REDACTION_UNSPECIFIED",
+            Self::Name => "REDACTION_NAME",
+            Self::Value => "REDACTION_VALUE",
+            Self::Password => "REDACTION_PASSWORD",
+            Self::Nameless => "REDACTION_NAMELESS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REDACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "REDACTION_NAME" => Some(Self::Name),
+            "REDACTION_VALUE" => Some(Self::Value),
+            "REDACTION_PASSWORD" => Some(Self::Password),
+            "REDACTION_NAMELESS" => Some(Self::Nameless),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod environment_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct EnvironmentServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> EnvironmentServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> EnvironmentServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            EnvironmentServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The environments by ascending pid in batches, then one summary.
+        ///
+        /// It is what a process was started with: what it has changed since (setenv(3)) is not to be seen. What
+        /// looks like a secret is left out by the agent, so that it does not even reach the client.
+        pub async fn list_environments(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEnvironmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListEnvironmentsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.EnvironmentService/ListEnvironments",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("dbgctl.v1.EnvironmentService", "ListEnvironments"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod environment_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with EnvironmentServiceServer.
+    #[async_trait]
+    pub trait EnvironmentService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListEnvironments method.
+        type ListEnvironmentsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::ListEnvironmentsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The environments by ascending pid in batches, then one summary.
+        ///
+        /// It is what a process was started with: what it has changed since (setenv(3)) is not to be seen. What
+        /// looks like a secret is left out by the agent, so that it does not even reach the client.
+        async fn list_environments(
+            &self,
+            request: tonic::Request<super::ListEnvironmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListEnvironmentsStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct EnvironmentServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> EnvironmentServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for EnvironmentServiceServer<T>
+    where
+        T: EnvironmentService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.EnvironmentService/ListEnvironments" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEnvironmentsSvc<T: EnvironmentService>(pub Arc<T>);
+                    impl<
+                        T: EnvironmentService,
+                    > tonic::server::ServerStreamingService<
+                        super::ListEnvironmentsRequest,
+                    > for ListEnvironmentsSvc<T> {
+                        type Response = super::ListEnvironmentsResponse;
+                        type ResponseStream = T::ListEnvironmentsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEnvironmentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EnvironmentService>::list_environments(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEnvironmentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for EnvironmentServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.EnvironmentService";
+    impl<T> tonic::server::NamedService for EnvironmentServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMemoryRequest {
     /// At most this many processes. 0: the agent's own bound of 4,194,304.
     #[prost(uint32, tag = "1")]

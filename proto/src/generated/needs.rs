@@ -56,6 +56,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.EnvironmentService/ListEnvironments",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to look into processes",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read the environment of processes of other users",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.MemoryService/ListMemory",
         effect: Effect::Observes,
         capabilities: &[

@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod cmdline;
+pub mod environ;
 pub mod fd;
 pub mod fdinfo;
 pub mod identity;

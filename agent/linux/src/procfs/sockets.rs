@@ -113,7 +113,7 @@ pub fn read(root: &Root) -> Result<Sockets, ReadError> {
     let (mut sockets, mut cut) = (Vec::new(), false);
     for table in TABLES {
         let mut is_heading = true;
-        let read = root.lines(&ProcName::own(table.file), BOUND_BYTES, |line| {
+        let read = root.lines(&ProcName::system(table.file), BOUND_BYTES, |line| {
             if !std::mem::take(&mut is_heading)
                 && let Some(socket) = table.parse(line)
             {

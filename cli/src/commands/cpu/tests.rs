@@ -124,7 +124,7 @@ async fn below_the_table_stands_what_holds_it_back_and_the_figures_behind_that()
          one thread (tid 17 `par\\nser`) uses a whole CPU\n\
          cgroup v2: 0.50 CPUs (user 0.40, system 0.10), limit 0.5 CPU, weight 100\n\
          throttled: 4 of 10 periods (40.0%) for 210 ms; since the start 4 of 1000 periods (0.4%) for 210 ms\n\
-         pressure: some 12.3%, 0.0%, 0.0% of the last 10 s, 1 min, 5 min\n\
+         cpu pressure: some task waited 12.3% of the last 10 s (60 s: 0.0%, 5 min: 0.0%)\n\
          whole machine: 8 CPUs, 2 usable by the container, 1.00 busy, load average 1.50 1.25 0.00\n"
     );
     assert_eq!((stderr.as_str(), exit), ("", Exit::Answered));
