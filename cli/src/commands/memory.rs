@@ -10,6 +10,8 @@ mod row;
 mod sentences;
 #[cfg(test)]
 mod tests;
+mod trend;
+mod verdict;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ use self::list::Breakdown;
 use self::reconcile::Sums;
 use self::rest::Resting;
 use self::row::MemoryRow;
+use self::verdict::{History, Verdict};
 use super::agent::Agent;
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, unless_pipe_closed};
@@ -29,7 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   dbgctl mem web              who holds the memory, what else there is, and how much is left
   dbgctl mem web --limit 10   the ten processes with the biggest resident set
-  dbgctl mem web --watch 5s   again every five seconds
+  dbgctl mem web --watch --for 60s    whether it leaks, how fast, and when that ends
   dbgctl mem web -o wide      with anon, file, shmem, swap, locked and huge pages
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
@@ -40,6 +43,8 @@ cgroup is charged with, beside what the processes hold of it.
 Headroom is the limit less what is charged, with what the kernel could drop. `For sure` counts clean page \
 cache that was not used lately; `at best` all page cache, the kernel's own caches and what fits into swap. \
 Working set is what is charged less inactive_file, as Kubernetes counts it.
+
+Watching tells a leak from a busy program: anonymous and shared memory that was never given back and rose all the time, for at least 30 s. Page cache is no part of it.
 
 Reading a process holds the lock of its memory map for about 12 ms per GiB. What has more than 4 GiB \
 resident is read only with --yes, with --budget, or when asked on a terminal; with --watch a process is read \
@@ -86,6 +91,7 @@ enum Consent {
 struct Watched {
     consent: Consent,
     resting: Resting,
+    history: History,
 }
 
 impl Question for Args {
@@ -95,7 +101,7 @@ impl Question for Args {
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let consent = if self.yes || self.budget.is_some() { Consent::Given } else { Consent::NotAsked };
-        let mut watched = Watched { consent, resting: Resting::default() };
+        let mut watched = Watched { consent, resting: Resting::default(), history: History::default() };
         let ask = async |turn: Turn| {
             let breakdown = self.read(agent, &mut watched, turn, talk).await?;
             turn.begin(output)?;
@@ -169,7 +175,9 @@ impl Args {
         });
         let is_whole =
             self.pid.is_none() && summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
-        let found = Found::of(cgroup, header, &rows, is_whole);
+        watched.history.add(cgroup, header, &rows);
+        let mut found = Found::of(cgroup, header, &rows, is_whole);
+        found.verdict = self.watch.interval().map(|_| watched.history.verdict(found.headroom.as_ref()));
 
         if output.is_table() {
             let accounts = cgroup.zip(found.reconciliation.as_ref());
@@ -205,6 +213,10 @@ impl Args {
                 }
                 fields::reconciliation(found.reconciliation.as_ref(), header, object);
                 fields::headroom(found.headroom.as_ref(), found.victims.as_ref(), object);
+                match &found.verdict {
+                    Some(verdict) => object.object("verdict", |object| verdict.fields(object)),
+                    None => object.null("verdict"),
+                }
             })?;
             talk.lines(broken_off);
         }
@@ -220,6 +232,8 @@ struct Found<'r> {
     reconciliation: Option<reconcile::Reconciliation>,
     headroom: Option<headroom::Headroom>,
     victims: Option<headroom::Victims<'r>>,
+    /// Absent if nothing is watched.
+    verdict: Option<Verdict>,
 }
 
 impl<'r> Found<'r> {
@@ -238,6 +252,7 @@ impl<'r> Found<'r> {
                 .and_then(|cgroup| reconcile::reconcile(cgroup, header, &sums)),
             headroom,
             victims: headroom::victims(rows, headroom.as_ref(), header).filter(|_| is_whole),
+            verdict: None,
         }
     }
 
@@ -250,6 +265,7 @@ impl<'r> Found<'r> {
         );
         lines.extend(self.headroom.as_ref().map(|headroom| sentences::headroom(cgroup, headroom)));
         lines.extend(self.victims.as_ref().map(|victims| sentences::victims(cgroup, victims)));
+        lines.extend(self.verdict.as_ref().map(Verdict::sentence));
         lines
     }
 }
