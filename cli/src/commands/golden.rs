@@ -25,7 +25,8 @@ use super::testing::{Line, Written, agent_over};
 use crate::render::{Format, Output, Talk};
 
 /// Questions as they are typed after the container's name.
-const QUESTIONS: [&str; 6] = ["ps", "ps --threads --all", "ps --tree", "mem", "cpu --sample 100ms", "fds"];
+const QUESTIONS: [&str; 7] =
+    ["ps", "ps --threads --all", "ps --tree", "mem", "mem --pid 1 --maps", "cpu --sample 100ms", "fds"];
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")

@@ -4,6 +4,7 @@ mod consent;
 mod fields;
 mod headroom;
 mod list;
+mod mappings;
 mod reconcile;
 mod rest;
 mod row;
@@ -33,6 +34,7 @@ Examples:
   dbgctl mem web              who holds the memory, what else there is, and how much is left
   dbgctl mem web --limit 10   the ten processes with the biggest resident set
   dbgctl mem web --watch --for 60s    whether it leaks, how fast, and when that ends
+  dbgctl mem web --pid 7 --maps       what one process has mapped: files, heap, stacks
   dbgctl mem web -o wide      with anon, file, shmem, swap, locked and huge pages
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
@@ -54,13 +56,17 @@ for at most 5 % of the time, and AGE says how old its figures are.";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Read at most this many processes, those with the biggest resident set
+    /// Read at most this many processes, those with the biggest resident set; with --maps, show so many groups
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
     /// Only this process
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
+
+    /// What that process has mapped, grouped by file, heap and stack
+    #[arg(long, requires = "pid", conflicts_with_all = ["all", "budget", "yes"])]
+    maps: bool,
 
     /// Also show processes in the same PID namespace that do not belong to the target
     #[arg(long)]
@@ -96,10 +102,16 @@ struct Watched {
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.MemoryService/ListMemory"
+        match self.maps {
+            true => "/dbgctl.v1.MemoryService/ListMappings",
+            false => "/dbgctl.v1.MemoryService/ListMemory",
+        }
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+        if self.maps {
+            return self.ask_for_mappings(agent, output, talk).await;
+        }
         let consent = if self.yes || self.budget.is_some() { Consent::Given } else { Consent::NotAsked };
         let mut watched = Watched { consent, resting: Resting::default(), history: History::default() };
         let ask = async |turn: Turn| {
@@ -112,6 +124,21 @@ impl Question for Args {
 }
 
 impl Args {
+    async fn ask_for_mappings(
+        &self,
+        agent: &Agent,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let request = v1::ListMappingsRequest { pid: self.pid.unwrap_or(0), limit: self.limit.unwrap_or(0) };
+        let ask = async |turn: Turn| {
+            let listing = agent.within_limit(mappings::read(agent, request)).await?;
+            turn.begin(output)?;
+            mappings::show(&listing, output, talk)
+        };
+        unless_pipe_closed(self.watch.repeat(ask).await)
+    }
+
     fn request(&self, watched: &Watched, now: Instant) -> v1::ListMemoryRequest {
         let is_free = watched.consent == Consent::Given;
         v1::ListMemoryRequest {
