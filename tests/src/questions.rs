@@ -9,7 +9,6 @@ pub const OBSERVING: &[&[&str]] = &[
     &["cpu", "--threads", "--sample", "100ms"],
     &["fds"],
     &["env"],
-    &["cpu", "--sample", "300ms"],
 ];
 
 /// The words of a question about `container`.

@@ -35,6 +35,8 @@ pub(super) const QUESTIONS: &[&str] = &[
     "fds",
     "env",
 ];
+const QUESTIONS: [&str; 7] =
+    ["ps", "ps --threads --all", "ps --tree", "mem", "mem --pid 1 --maps", "cpu --sample 100ms", "fds"];
 
 fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")

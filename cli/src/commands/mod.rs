@@ -242,6 +242,11 @@ mod tests {
             let testing::Line { verb } = testing::Line::parse_from(question.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{question}");
             without_scene.retain(|name| question.split(' ').next() != Some(name));
+    fn every_verb_can_be_given_with_nothing_but_what_it_needs_and_its_rpc_is_in_the_contract() {
+        use clap::Parser as _;
+        for line in ["ps", "mem", "mem --pid 1 --maps", "cpu", "fds", "connect db:5432"] {
+            let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
+            assert!(needs_of(verb.rpc()).is_some(), "{line}");
         }
         assert_eq!(without_scene, ["connect"]);
     }

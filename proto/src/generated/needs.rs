@@ -82,4 +82,15 @@ pub const NEEDS: &[Needs] = &[
             },
         ],
     },
+    Needs {
+        path: "/dbgctl.v1.MemoryService/ListMappings",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read smaps",
+                optional: false,
+            },
+        ],
+    },
 ];

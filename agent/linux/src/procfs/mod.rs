@@ -15,6 +15,7 @@ pub mod oom_score_adj;
 pub mod owner;
 pub mod pids;
 pub mod schedstat;
+pub mod smaps;
 pub mod smaps_rollup;
 pub mod sockets;
 pub mod stat;
