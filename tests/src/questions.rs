@@ -9,6 +9,8 @@ pub const OBSERVING: &[&[&str]] = &[
     &["cpu", "--threads", "--sample", "100ms"],
     &["fds"],
     &["env"],
+    &["pids"],
+    &["limits", "--all"],
 ];
 
 /// The words of a question about `container`.

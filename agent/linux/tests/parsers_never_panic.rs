@@ -4,8 +4,8 @@ use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pre
 use dbgctl_linux::cpu_list;
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, loadavg, meminfo, nofile, oom_score, oom_score_adj, schedstat,
-    smaps, smaps_rollup, sockets, stat, status, system_stat, wchan,
+    cgroup, cmdline, fd, fdinfo, identity, limits, loadavg, meminfo, nofile, oom_score, oom_score_adj,
+    schedstat, smaps, smaps_rollup, sockets, stat, status, system_stat, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -122,7 +122,7 @@ proptest! {
         let _ = wchan::parse(&text);
         let _ = fd::parse(&text);
         let _ = fdinfo::parse(&text);
-        let _ = nofile::parse(&text);
+        let _ = limits::parse(&text);
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }
@@ -144,6 +144,7 @@ proptest! {
         let _ = schedstat::parse(&text);
         let _ = system_stat::parse(&text);
         let _ = stat::parse(&text).map(|stat| stat.scheduling());
+        let _ = status::parse_held(&text);
         let _ = status::parse_switches(&text);
         let _ = status::parse_allowed_cpus(&text);
         let id: ContainerId = "a".repeat(64).parse().unwrap();

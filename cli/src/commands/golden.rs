@@ -34,6 +34,8 @@ pub(super) const QUESTIONS: &[&str] = &[
     "cpu --sample 100ms",
     "fds",
     "env",
+    "pids",
+    "limits --all",
 ];
 const QUESTIONS: [&str; 7] =
     ["ps", "ps --threads --all", "ps --tree", "mem", "mem --pid 1 --maps", "cpu --sample 100ms", "fds"];

@@ -12,7 +12,9 @@ mod gc;
 #[cfg(test)]
 mod golden;
 pub(crate) mod image;
+pub(crate) mod limits;
 pub(crate) mod memory;
+pub(crate) mod pids;
 pub(crate) mod processes;
 mod prompt;
 mod sample;
@@ -106,6 +108,10 @@ verbs! {
     Fds(descriptors),
     /// Show the environment, without secrets
     Env(environment),
+    /// Count processes and threads against what is allowed
+    Pids(pids),
+    /// Show which limit is nearest
+    Limits(limits),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
