@@ -9,7 +9,7 @@ use crate::sources::Sources;
 use crate::stream::{Batched, Halt, Out};
 
 /// Why a process that was asked for is missing.
-const NO_SUCH: &str = "asked for, but not among the target's";
+pub(crate) const NO_SUCH: &str = "asked for, but not among the target's";
 
 /// Calls `each` for the target's processes, ascending: for all, or for those of `wanted` if it is not empty.
 ///

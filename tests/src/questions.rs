@@ -9,7 +9,8 @@ pub const OBSERVING: &[&[&str]] = &[
     &["cpu", "--threads", "--sample", "100ms"],
     &["fds"],
     &["env"],
-    &["cpu", "--sample", "300ms"],
+    &["pids"],
+    &["limits", "--all"],
 ];
 
 /// The words of a question about `container`.

@@ -17,6 +17,8 @@ const VERBS: &[(&str, &str)] = &[
     ("CpuService", "cpu"),
     ("DescriptorService", "fds"),
     ("EnvironmentService", "env"),
+    ("PidService", "pids"),
+    ("LimitService", "limits"),
     ("ConnectService", "connect"),
 ];
 

@@ -155,6 +155,13 @@ impl Root {
             .map_err(|errno| self.cannot("stat", name, errno))
     }
 
+    /// The size of a directory below `/proc`. Meaningless in a recording.
+    pub(crate) fn size(&self, name: &ProcName) -> Result<u64, ReadError> {
+        fstatat(&self.proc, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map(|stat| u64::try_from(stat.st_size).unwrap_or(0))
+            .map_err(|errno| self.cannot("stat", name, errno))
+    }
+
     /// The inode number of what a name below `/proc` leads to, for example of a namespace.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pre
 use dbgctl_linux::cpu_list;
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, loadavg, meminfo, nofile, oom_score, oom_score_adj, schedstat,
-    smaps_rollup, sockets, stat, status, system_stat, wchan,
+    cgroup, cmdline, fd, fdinfo, identity, limits, loadavg, meminfo, oom_score, oom_score_adj, schedstat,
+    smaps, smaps_rollup, sockets, stat, status, system_stat, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -19,6 +19,7 @@ const SAMPLES: &[&[u8]] = &[
       CapEff:\t0000000000080000\nSeccomp_filters:\t2\n",
     b"561a-7ffe ---p 00000000 00:00 0    [rollup]\nRss:  1668 kB\nPss:   323 kB\nPss_Anon:  112 kB\nPss_File: 211 kB\n\
       Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
+    b"561a00000000-561a00001000 r--p 00000000 00:27 795386    /bin/a b\nSize: 4 kB\nRss: 4 kB\nPss: 2 kB\nSwap: 1 kB\n",
     b"do_epoll_wait",
     b"/var/log/a (deleted)",
     b"anon_inode:[eventpoll]",
@@ -116,11 +117,12 @@ proptest! {
         let _ = status::parse(&text);
         let _ = identity::parse(&text);
         let _ = smaps_rollup::parse(&text);
+        let _ = smaps::parse(&text);
         let _ = scene::parse(&text);
         let _ = wchan::parse(&text);
         let _ = fd::parse(&text);
         let _ = fdinfo::parse(&text);
-        let _ = nofile::parse(&text);
+        let _ = limits::parse(&text);
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }
@@ -142,6 +144,7 @@ proptest! {
         let _ = schedstat::parse(&text);
         let _ = system_stat::parse(&text);
         let _ = stat::parse(&text).map(|stat| stat.scheduling());
+        let _ = status::parse_held(&text);
         let _ = status::parse_switches(&text);
         let _ = status::parse_allowed_cpus(&text);
         let id: ContainerId = "a".repeat(64).parse().unwrap();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use dbgctl_linux::cgroupfs::Limit;
 use dbgctl_linux::procfs::fd::{self, Descriptors, Kind};
 use dbgctl_linux::procfs::fdinfo::{self, Fdinfo, Fdinfos};
-use dbgctl_linux::procfs::nofile;
+use dbgctl_linux::procfs::limits::{self, Limits, Resource};
 use dbgctl_linux::procfs::sockets::{self, Name, Sockets};
 use dbgctl_linux::procfs::stat::Stat;
 use dbgctl_linux::sys::FileStatus;
@@ -124,12 +125,12 @@ impl Reader<'_> {
         };
         let mut process = None;
         if !numbers.is_empty() {
-            let limit = nofile::read(root, stat.pid, &mut self.buffer);
+            let limits = limits::read(root, stat.pid, &mut self.buffer);
             process = Some(v1::DescriptorProcess {
                 pid: stat.pid.0,
                 command: stat.command.to_vec(),
                 open: u32::try_from(numbers.len()).unwrap_or(u32::MAX),
-                limit: readable("limits of open files", limit, &mut out.gaps),
+                limit: readable("limits of open files", limits, &mut out.gaps).and_then(open_files),
             });
         }
         for number in numbers {
@@ -231,6 +232,14 @@ impl Reader<'_> {
             remote: socket.remote.map(|remote| remote.to_string()).unwrap_or_default(),
             state: socket.state.unwrap_or_default().to_owned(),
         })
+    }
+}
+
+/// The soft limit. It is never without bound: /proc/sys/fs/nr_open bounds it.
+fn open_files(limits: Limits) -> Option<u64> {
+    match limits.get(Resource::OpenFiles)?.soft {
+        Limit::At(most) => Some(most),
+        Limit::Unlimited => None,
     }
 }
 

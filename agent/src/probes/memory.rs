@@ -1,6 +1,7 @@
-//! `ListMemory`: the memory of the target, by its cgroup and by process.
+//! `ListMemory`: the memory of the target, by its cgroup and by process; `ListMappings`: of one process, by mapping.
 
 mod accounts;
+mod mappings;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::processes::origin_message;
 use crate::gaps;
+use crate::listing;
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
 
@@ -24,7 +26,7 @@ pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
     MemoryServiceServer::new(Memory::new(sources))
 }
 
-/// Answers `ListMemory`.
+/// Answers `ListMemory` and `ListMappings`.
 #[derive(Debug)]
 pub struct Memory {
     sources: Arc<Sources>,
@@ -48,6 +50,18 @@ impl MemoryService for Memory {
         let terms = Terms::of(&request, request.get_ref().limit);
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &request.into_inner(), out))))
+    }
+
+    type ListMappingsStream = Bounded<v1::ListMappingsResponse>;
+
+    async fn list_mappings(
+        &self,
+        request: Request<v1::ListMappingsRequest>,
+    ) -> Result<Response<Self::ListMappingsStream>, Status> {
+        let terms = Terms::of(&request, request.get_ref().limit);
+        let sources = Arc::clone(&self.sources);
+        let collect = move |out: &mut Out<_>| mappings::collect(&sources, &request.into_inner(), out);
+        Ok(Response::new(bounded(terms, collect)))
     }
 }
 
@@ -205,6 +219,11 @@ fn biggest_first(
                 origin,
                 left_alone: rests.or(is_too_big(resident_bytes).then_some(v1::Unread::TooBig)),
             });
+        }
+    }
+    for wanted in &request.pids {
+        if !processes.iter().any(|process| process.pid.0 == *wanted) {
+            out.gaps.add("processes", listing::NO_SUCH);
         }
     }
     processes.sort_unstable_by_key(|process| (Reverse(process.resident_bytes), process.pid));

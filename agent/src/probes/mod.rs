@@ -5,7 +5,9 @@ pub mod connect;
 pub mod cpu;
 pub mod descriptors;
 pub mod environment;
+pub mod limits;
 pub mod memory;
+pub mod pids;
 pub mod processes;
 mod sample;
 
@@ -22,6 +24,8 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
+        .add_service(limits::service(sources.clone()))
+        .add_service(pids::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));
 }

@@ -34,6 +34,9 @@ pub(super) const QUESTIONS: &[&str] = &[
     "cpu --sample 100ms",
     "fds",
     "env",
+    "pids",
+    "limits --all",
+    "mem --pid 1 --maps",
 ];
 
 fn tree() -> PathBuf {

@@ -4,12 +4,15 @@ mod consent;
 mod fields;
 mod headroom;
 mod list;
+mod mappings;
 mod reconcile;
 mod rest;
 mod row;
 mod sentences;
 #[cfg(test)]
 mod tests;
+mod trend;
+mod verdict;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,7 @@ use self::list::Breakdown;
 use self::reconcile::Sums;
 use self::rest::Resting;
 use self::row::MemoryRow;
+use self::verdict::{History, Verdict};
 use super::agent::Agent;
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, unless_pipe_closed};
@@ -29,7 +33,8 @@ const EXAMPLES: &str = "\
 Examples:
   dbgctl mem web              who holds the memory, what else there is, and how much is left
   dbgctl mem web --limit 10   the ten processes with the biggest resident set
-  dbgctl mem web --watch 5s   again every five seconds
+  dbgctl mem web --watch --for 60s    whether it leaks, how fast, and when that ends
+  dbgctl mem web --pid 7 --maps       what one process has mapped: files, heap, stacks
   dbgctl mem web -o wide      with anon, file, shmem, swap, locked and huge pages
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
@@ -41,6 +46,8 @@ Headroom is the limit less what is charged, with what the kernel could drop. `Fo
 cache that was not used lately; `at best` all page cache, the kernel's own caches and what fits into swap. \
 Working set is what is charged less inactive_file, as Kubernetes counts it.
 
+Watching tells a leak from a busy program: anonymous and shared memory that was never given back and rose all the time, for at least 30 s. Page cache is no part of it.
+
 Reading a process holds the lock of its memory map for about 12 ms per GiB. What has more than 4 GiB \
 resident is read only with --yes, with --budget, or when asked on a terminal; with --watch a process is read \
 for at most 5 % of the time, and AGE says how old its figures are.";
@@ -49,13 +56,17 @@ for at most 5 % of the time, and AGE says how old its figures are.";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Read at most this many processes, those with the biggest resident set
+    /// Read at most this many processes, those with the biggest resident set; with --maps, show so many groups
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
     /// Only this process
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
+
+    /// What that process has mapped, grouped by file, heap and stack
+    #[arg(long, requires = "pid", conflicts_with_all = ["all", "budget", "yes"])]
+    maps: bool,
 
     /// Also show processes in the same PID namespace that do not belong to the target
     #[arg(long)]
@@ -86,16 +97,23 @@ enum Consent {
 struct Watched {
     consent: Consent,
     resting: Resting,
+    history: History,
 }
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.MemoryService/ListMemory"
+        match self.maps {
+            true => "/dbgctl.v1.MemoryService/ListMappings",
+            false => "/dbgctl.v1.MemoryService/ListMemory",
+        }
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+        if self.maps {
+            return self.ask_for_mappings(agent, output, talk).await;
+        }
         let consent = if self.yes || self.budget.is_some() { Consent::Given } else { Consent::NotAsked };
-        let mut watched = Watched { consent, resting: Resting::default() };
+        let mut watched = Watched { consent, resting: Resting::default(), history: History::default() };
         let ask = async |turn: Turn| {
             let breakdown = self.read(agent, &mut watched, turn, talk).await?;
             turn.begin(output)?;
@@ -106,6 +124,21 @@ impl Question for Args {
 }
 
 impl Args {
+    async fn ask_for_mappings(
+        &self,
+        agent: &Agent,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let request = v1::ListMappingsRequest { pid: self.pid.unwrap_or(0), limit: self.limit.unwrap_or(0) };
+        let ask = async |turn: Turn| {
+            let listing = agent.within_limit(mappings::read(agent, request)).await?;
+            turn.begin(output)?;
+            mappings::show(&listing, output, talk)
+        };
+        unless_pipe_closed(self.watch.repeat(ask).await)
+    }
+
     fn request(&self, watched: &Watched, now: Instant) -> v1::ListMemoryRequest {
         let is_free = watched.consent == Consent::Given;
         v1::ListMemoryRequest {
@@ -169,7 +202,9 @@ impl Args {
         });
         let is_whole =
             self.pid.is_none() && summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
-        let found = Found::of(cgroup, header, &rows, is_whole);
+        watched.history.add(cgroup, header, &rows);
+        let mut found = Found::of(cgroup, header, &rows, is_whole);
+        found.verdict = self.watch.interval().map(|_| watched.history.verdict(found.headroom.as_ref()));
 
         if output.is_table() {
             let accounts = cgroup.zip(found.reconciliation.as_ref());
@@ -205,6 +240,10 @@ impl Args {
                 }
                 fields::reconciliation(found.reconciliation.as_ref(), header, object);
                 fields::headroom(found.headroom.as_ref(), found.victims.as_ref(), object);
+                match &found.verdict {
+                    Some(verdict) => object.object("verdict", |object| verdict.fields(object)),
+                    None => object.null("verdict"),
+                }
             })?;
             talk.lines(broken_off);
         }
@@ -220,6 +259,8 @@ struct Found<'r> {
     reconciliation: Option<reconcile::Reconciliation>,
     headroom: Option<headroom::Headroom>,
     victims: Option<headroom::Victims<'r>>,
+    /// Absent if nothing is watched.
+    verdict: Option<Verdict>,
 }
 
 impl<'r> Found<'r> {
@@ -238,6 +279,7 @@ impl<'r> Found<'r> {
                 .and_then(|cgroup| reconcile::reconcile(cgroup, header, &sums)),
             headroom,
             victims: headroom::victims(rows, headroom.as_ref(), header).filter(|_| is_whole),
+            verdict: None,
         }
     }
 
@@ -250,6 +292,7 @@ impl<'r> Found<'r> {
         );
         lines.extend(self.headroom.as_ref().map(|headroom| sentences::headroom(cgroup, headroom)));
         lines.extend(self.victims.as_ref().map(|victims| sentences::victims(cgroup, victims)));
+        lines.extend(self.verdict.as_ref().map(Verdict::sentence));
         lines
     }
 }

@@ -12,7 +12,9 @@ mod gc;
 #[cfg(test)]
 mod golden;
 pub(crate) mod image;
+pub(crate) mod limits;
 pub(crate) mod memory;
+pub(crate) mod pids;
 pub(crate) mod processes;
 mod prompt;
 mod sample;
@@ -106,6 +108,10 @@ verbs! {
     Fds(descriptors),
     /// Show the environment, without secrets
     Env(environment),
+    /// Count processes and threads against what is allowed
+    Pids(pids),
+    /// Show which limit is nearest
+    Limits(limits),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -236,8 +242,9 @@ mod tests {
     #[test]
     fn every_question_has_its_rpc_in_the_contract_and_every_verb_that_observes_is_asked_of_the_scenes() {
         use clap::{CommandFactory as _, Parser as _};
+        let verbs = testing::Line::command();
         let mut without_scene: Vec<_> =
-            testing::Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            verbs.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         for question in golden::QUESTIONS {
             let testing::Line { verb } = testing::Line::parse_from(question.split(' '));
             assert!(needs_of(verb.rpc()).is_some(), "{question}");

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Failure;
 use crate::exit::Exit;
@@ -15,6 +15,10 @@ pub(crate) struct Watch {
     /// Ask again and again, at this interval
     #[arg(long = "watch", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval)]
     interval: Option<Duration>,
+
+    /// Stop watching after this time
+    #[arg(long = "for", value_name = "TIME", requires = "interval", value_parser = humantime::parse_duration)]
+    lasts: Option<Duration>,
 }
 
 /// Which of several answers one is.
@@ -41,7 +45,7 @@ impl Watch {
         self.interval
     }
 
-    /// Asks once, or until that fails: the reader goes away, or the agent does.
+    /// Asks once, or until the time is over, or until that fails: the reader goes away, or the agent does.
     pub(crate) async fn repeat(
         self,
         mut ask: impl AsyncFnMut(Turn) -> Result<Exit, Failure>,
@@ -49,10 +53,15 @@ impl Watch {
         let Some(interval) = self.interval else { return ask(Turn::Only).await };
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let began = Instant::now();
         let mut turn = Turn::First;
         loop {
             ticks.tick().await;
-            ask(turn).await?;
+            let exit = ask(turn).await?;
+            // The last answer is the one that is nearest to the end.
+            if self.lasts.is_some_and(|lasts| began.elapsed() + interval / 2 >= lasts) {
+                return Ok(exit);
+            }
             turn = Turn::Later;
         }
     }
@@ -76,6 +85,19 @@ mod tests {
     struct Line {
         #[command(flatten)]
         watch: Watch,
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_has_an_end_answers_at_its_end_once_more() {
+        let watch = Watch { interval: Some(Duration::from_secs(2)), lasts: Some(Duration::from_secs(7)) };
+        let mut turns = Vec::new();
+        let exit = watch.repeat(async |turn| {
+            turns.push(turn);
+            Ok(Exit::No)
+        });
+        assert_eq!(exit.await.unwrap(), Exit::No);
+        assert_eq!(turns, [Turn::First, Turn::Later, Turn::Later, Turn::Later], "at 0, 2, 4 and 6 s");
+        assert!(Line::try_parse_from(["x", "--for", "5s"]).is_err(), "there is nothing to end");
     }
 
     #[test]

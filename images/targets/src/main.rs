@@ -13,12 +13,15 @@ mod arguments;
 mod attack;
 mod blocked;
 mod burn;
+mod cache;
 mod churn;
 mod confined;
 mod crash;
 mod exit;
+mod fill;
 mod hostile;
 mod kill_agent;
+mod leak;
 mod many;
 mod many_open;
 mod memory;
@@ -47,6 +50,9 @@ usage: target-program COMMAND
   zombies N                          N children that nobody reaps
   many N                             N idle children, named idle-<i>
   memory MIB                         that much touched anonymous memory
+  leak [--mib-per-minute 60]         takes more and more memory, evenly
+  cache DIRECTORY                    writes, reads and removes a file there, again and again
+  fill PATH MIB                      a file of that size
   churn PER_SECOND                   children that come and go at that rate
   hostile                            names and command lines that attack whoever prints them
   threads N                          one process with N named threads
@@ -85,6 +91,9 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "zombies" => zombies::run(arguments),
         "many" => many::run(arguments),
         "memory" => memory::run(arguments),
+        "leak" => leak::run(arguments),
+        "cache" => cache::run(arguments),
+        "fill" => fill::run(arguments),
         "churn" => churn::run(arguments),
         "hostile" => hostile::run(arguments),
         "threads" => threads::run(arguments),

@@ -72,6 +72,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.LimitService/ListLimits",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the limits of the target's cgroup",
+                optional: true,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to count open files before Linux 6.2",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.MemoryService/ListMemory",
         effect: Effect::Observes,
         capabilities: &[
@@ -79,6 +95,28 @@ pub const NEEDS: &[Needs] = &[
                 name: "CAP_SYS_PTRACE",
                 reason: "to read smaps_rollup and the target's own cgroup files",
                 optional: false,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.MemoryService/ListMappings",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read smaps",
+                optional: false,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.PidService/ListPids",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own cgroup files: tasks and their limit",
+                optional: true,
             },
         ],
     },

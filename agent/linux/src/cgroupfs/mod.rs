@@ -12,6 +12,7 @@ pub mod keyed;
 pub mod memory;
 pub mod memory_events;
 pub mod memory_stat;
+pub mod pids;
 pub mod pressure;
 
 /// What a file of the control group file system has at most: `memory.numa_stat` of a big machine.

@@ -47,6 +47,22 @@ pub enum Kind {
     Other,
 }
 
+/// Counts the descriptors of process `pid`.
+///
+/// # Errors
+///
+/// [`ReadError`]; the process may have ended. Before Linux 6.2, which tells the number as the directory's size, the
+/// descriptors have to be listed, and that needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
+pub fn count(root: &Root, pid: Pid) -> Result<u64, ReadError> {
+    if !root.is_recorded() {
+        let told = root.size(&ProcName::of(pid, "fd"))?;
+        if told > 0 {
+            return Ok(told);
+        }
+    }
+    open(root, pid)?.numbers().map(|numbers| numbers.len() as u64)
+}
+
 /// Where a descriptor leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link<'t> {

@@ -2,7 +2,7 @@
 //!
 //! Format: proc_loadavg(5).
 
-use crate::number::unsigned32;
+use crate::number::{unsigned, unsigned32};
 use crate::{BadLine, Buffer, ProcName, ReadError, Root};
 
 const BOUND_BYTES: usize = 4096;
@@ -16,6 +16,8 @@ pub struct LoadAverage {
     pub five_minutes_hundredths: u32,
     /// Of the last fifteen.
     pub fifteen_minutes_hundredths: u32,
+    /// Threads of the whole machine.
+    pub threads: Option<u64>,
 }
 
 /// Reads the file.
@@ -41,7 +43,14 @@ pub fn parse(text: &[u8]) -> Result<LoadAverage, BadLine> {
         one_minute_hundredths: average()?,
         five_minutes_hundredths: average()?,
         fifteen_minutes_hundredths: average()?,
+        threads: text.split(|&byte| byte == b' ').nth(3).and_then(threads),
     })
+}
+
+/// Behind the slash of `1/121`: those that run stand before it.
+fn threads(word: &[u8]) -> Option<u64> {
+    let slash = word.iter().position(|&byte| byte == b'/')?;
+    unsigned(&word[slash + 1..])
 }
 
 fn hundredths(word: &[u8]) -> Option<u32> {
@@ -61,6 +70,7 @@ mod tests {
             one_minute_hundredths: 93,
             five_minutes_hundredths: 1220,
             fifteen_minutes_hundredths: 0,
+            threads: Some(121),
         };
         assert_eq!(parse(b"0.93 12.20 0.00 1/121 23931\n"), Ok(load));
         assert!(parse(b"0.93 12.20\n").is_err() && parse(b"").is_err() && parse(b"1 2 3").is_err());

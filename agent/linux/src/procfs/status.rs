@@ -4,7 +4,7 @@
 //! newline, which the kernel escapes; the procfs crate refuses those that are not UTF-8.
 
 use super::keyed::keyed_lines;
-use crate::number::unsigned32;
+use crate::number::{unsigned, unsigned32};
 use crate::{BadLine, Buffer, Pid, ProcName, ReadError, Root, cpu_list};
 
 /// The longest lines are `Groups` and the CPU masks.
@@ -81,6 +81,56 @@ pub fn parse_switches(text: &[u8]) -> Result<Switches, BadLine> {
     })
 }
 
+/// What a process holds of things that are limited, see getrlimit(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// First number of `Uid`: whose limits on users count.
+    pub real_uid: u32,
+    /// `VmSize`. `None` for what has no memory, as the next three.
+    pub address_space_bytes: Option<u64>,
+    /// `VmData`
+    pub data_bytes: Option<u64>,
+    /// `VmStk`
+    pub stack_bytes: Option<u64>,
+    /// `VmLck`
+    pub locked_bytes: Option<u64>,
+    /// First number of `SigQ`: signals that wait for any process of the real user.
+    pub pending_signals: Option<u64>,
+}
+
+/// Reads what process `pid` holds.
+///
+/// # Errors
+///
+/// [`ReadError`]; the process may have ended.
+pub fn read_held(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<Held, ReadError> {
+    let name = ProcName::of(pid, "status");
+    let content = root.read(&name, BOUND_BYTES, buffer)?;
+    parse_held(content.bytes).map_err(|bad_line| bad_line.at(root.proc_path(&name)))
+}
+
+/// Parses what a process holds.
+///
+/// # Errors
+///
+/// [`BadLine`] if there is no `Uid`, or a size is no number.
+pub fn parse_held(text: &[u8]) -> Result<Held, BadLine> {
+    let find = |key: &[u8]| keyed_lines(text).find(|(known, _)| *known == key).map(|(_, value)| value);
+    let size = |key: &[u8]| find(key).map(|value| value.kib()).transpose();
+    let first = |value: &[u8], end: u8| value.split(|&byte| byte == end).next().and_then(unsigned);
+    let real_uid = find(b"Uid").and_then(|uids| first(uids.text(), b'\t'));
+    Ok(Held {
+        real_uid: real_uid
+            .and_then(|uid| u32::try_from(uid).ok())
+            .ok_or_else(|| BadLine::new(1, "Uid", text))?,
+        address_space_bytes: size(b"VmSize")?,
+        data_bytes: size(b"VmData")?,
+        stack_bytes: size(b"VmStk")?,
+        locked_bytes: size(b"VmLck")?,
+        pending_signals: find(b"SigQ").and_then(|queued| first(queued.text(), b'/')),
+    })
+}
+
 /// Counts the CPUs that process `pid` may run on: `Cpus_allowed_list`.
 ///
 /// # Errors
@@ -113,6 +163,15 @@ mod tests {
         assert_eq!(parse(zombie), Ok(Status { effective_uid: 65533, swap_bytes: None }));
         let sleeper = b"Name:\t\xff\x1b\nUid:\t0\t0\t0\t0\nVmSwap:\t      12 kB\n";
         assert_eq!(parse(sleeper), Ok(Status { effective_uid: 0, swap_bytes: Some(12 << 10) }));
+    }
+
+    #[test]
+    fn what_is_held_is_absent_for_what_has_no_memory() {
+        let text = b"Name:\tx\nUid:\t1000\t0\t0\t0\nSigQ:\t3/96365\nVmSize:\t      8 kB\nVmLck:\t  0 kB\n";
+        let held = parse_held(text).unwrap();
+        assert_eq!((held.real_uid, held.address_space_bytes, held.locked_bytes), (1000, Some(8192), Some(0)));
+        assert_eq!((held.pending_signals, held.stack_bytes), (Some(3), None));
+        assert!(parse_held(b"SigQ:\t3/96365\n").is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use dbgctl_linux::cgroupfs::memory::{self, Memory};
 use dbgctl_linux::cgroupfs::memory_events::MemoryEvents;
 use dbgctl_linux::cgroupfs::memory_stat::MemoryStat;
 use dbgctl_linux::cgroupfs::{Cgroup, Version};
-use dbgctl_linux::procfs::meminfo;
+use dbgctl_linux::procfs::{meminfo, system_stat};
 use dbgctl_linux::{Buffer, ReadError};
 use dbgctl_proto::v1;
 
@@ -92,13 +92,14 @@ pub(super) fn machine_message(
     buffer: &mut Buffer,
     gaps: &mut Gaps,
 ) -> Option<v1::MachineMemory> {
+    let cpus = system_stat::read(sources.root(), buffer).ok().map(|cpus| cpus.count);
     match meminfo::read(sources.root(), buffer) {
         Ok(memory) => Some(v1::MachineMemory {
             total_bytes: memory.total_bytes,
             available_bytes: memory.available_bytes,
             swap_total_bytes: memory.swap_total_bytes,
             swap_free_bytes: memory.swap_free_bytes,
-            cpus: None,
+            cpus,
             page_bytes: sources.units().page_bytes,
         }),
         Err(error) => {

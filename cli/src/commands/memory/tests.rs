@@ -26,6 +26,28 @@ struct Fake {
 
 #[tonic::async_trait]
 impl MemoryService for Fake {
+    type ListMappingsStream = crate::commands::testing::Replies<v1::ListMappingsResponse>;
+
+    async fn list_mappings(
+        &self,
+        _: Request<v1::ListMappingsRequest>,
+    ) -> Result<Response<Self::ListMappingsStream>, Status> {
+        use v1::list_mappings_response::Part;
+        let group = |name: &[u8], others, rss_bytes| v1::MappingGroup {
+            name: name.to_vec(),
+            others,
+            mappings: 2,
+            rss_bytes,
+            size_bytes: u64::MAX,
+            ..v1::MappingGroup::default()
+        };
+        let groups = vec![group(b"/a\x1b[2J", false, 9 * MIB), group(b"", false, MIB), group(b"", true, 0)];
+        let summary = Summary { sent: 3, end: End::Complete.into(), ..Summary::default() };
+        let parts = [Part::Batch(v1::MappingGroupBatch { groups }), Part::Summary(summary)];
+        let replies = parts.map(|part| Ok(v1::ListMappingsResponse { part: Some(part) }));
+        Ok(Response::new(tokio_stream::iter(Vec::from(replies))))
+    }
+
     type ListMemoryStream = crate::commands::testing::Replies<v1::ListMemoryResponse>;
 
     async fn list_memory(
@@ -239,4 +261,21 @@ fn only_the_processes_in_question_replace_those_that_were_not_read() {
     let same = ProcessMemory { pss_bytes: Some(1), ..breakdown.processes[0].clone() };
     breakdown.replace(vec![same]);
     assert_eq!((breakdown.processes.len(), breakdown.processes[0].pss_bytes), (1, Some(1)));
+}
+
+#[tokio::test]
+async fn what_is_mapped_is_named_and_the_names_are_escaped() {
+    let args = || Args { pid: Some(7), maps: true, ..Args::default() };
+    let (stdout, stderr, exit, _) = asked(args(), Format::Table, vec![]).await;
+    assert_eq!(
+        stdout,
+        "\x20   RSS  PSS  DIRTY  SWAP      SIZE  MAPPINGS  MAPPED\n\
+         9.0 MiB  0 B    0 B   0 B  16.0 EiB         2  /a\\x1b[2J\n\
+         1.0 MiB  0 B    0 B   0 B  16.0 EiB         2  (anonymous)\n\
+         \x20   0 B  0 B    0 B   0 B  16.0 EiB         2  (all others)\n\
+         6 mappings: 10.0 MiB resident, 0 B by its share, of 16.0 EiB in the address space\n"
+    );
+    assert_eq!((stderr.as_str(), exit), ("", Exit::Answered));
+    let (stdout, ..) = asked(args(), Format::Json, vec![]).await;
+    assert!(stdout.starts_with(r#"{"name":"/a\u001b[2J","others":false,"mappings":2,"#), "{stdout}");
 }

@@ -1,0 +1,225 @@
+//! `pids`: how many processes and threads the target has, and how many it may have.
+
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::v1::limit::Limit;
+use dbgctl_proto::v1::list_pids_response::Part;
+use dbgctl_proto::v1::pid_service_client::PidServiceClient;
+use dbgctl_proto::v1::{self, PidsHeader, ProcessThreads, Summary};
+
+use self::verdict::{Room, verdicts};
+use super::agent::Agent;
+use super::cgroup::limit_field;
+use super::processes::row::State;
+use super::watch::{Turn, Watch};
+use super::{Failure, Question, stream, unless_pipe_closed};
+use crate::exit::Exit;
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+
+const EXAMPLES: &str = "\
+Examples:
+  dbgctl pids web              how many processes and threads, and how many more it may have
+  dbgctl pids web --limit 5    the five processes with most threads
+  dbgctl pids web -o json | jq 'select(.header).header.cgroup'
+
+Each thread is a task, and each process has at least one. Tasks are limited for the container (pids.max of its control \
+group), for each user (RLIMIT_NPROC, which does not bind root), and for the machine. Beyond a limit, starting a process \
+or a thread fails with EAGAIN: \"Resource temporarily unavailable\". Below the table the nearest limit comes first.
+
+A zombie has ended and still counts, until its parent asks for its exit status.";
+
+/// Count processes and threads against what is allowed
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    watch: Watch,
+
+    /// Show at most this many processes, those with most threads
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+impl Row for ProcessThreads {
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("PID", |row| Some(row.pid.into())),
+        Column::number("PPID", |row| Some(row.parent_pid.into())),
+        Column::number("UID", |row| row.uid.map(i64::from)),
+        Column::text("STATE", |row| State::new(row.state).word()),
+        Column::number("THREADS", |row| Some(row.threads.into())),
+        Column::written("COMMAND", |row, cell| cell.raw(&row.command)),
+    ];
+
+    fn fields(&self, object: &mut Object<'_>) {
+        object.number("pid", u64::from(self.pid));
+        object.number("parent_pid", u64::from(self.parent_pid));
+        object.raw("command", self.command.as_slice());
+        object.text("state", &*State::new(self.state).word().replace('-', "_"));
+        object.number("threads", u64::from(self.threads));
+        object.number("uid", self.uid.map(u64::from));
+    }
+
+    fn emphasis(&self) -> Emphasis {
+        match v1::ProcessState::try_from(self.state) {
+            Ok(v1::ProcessState::Zombie | v1::ProcessState::Dead) => Emphasis::Notable,
+            _ => Emphasis::None,
+        }
+    }
+}
+
+/// What the agent sent.
+#[derive(Debug, Default)]
+struct Answer {
+    header: Option<PidsHeader>,
+    processes: Vec<ProcessThreads>,
+    summary: Option<Summary>,
+    /// Why the list cannot be trusted to be whole.
+    broken_off: Option<&'static str>,
+}
+
+impl Question for Args {
+    fn rpc(&self) -> &'static str {
+        "/dbgctl.v1.PidService/ListPids"
+    }
+
+    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+        let request = v1::ListPidsRequest { limit: self.limit.unwrap_or(0) };
+        let ask = async |turn: Turn| {
+            let answer = agent.within_limit(read(agent, request)).await?;
+            turn.begin(output)?;
+            show(&answer, output, talk)
+        };
+        unless_pipe_closed(self.watch.repeat(ask).await)
+    }
+}
+
+/// Reads the whole stream, as far as there is room for it.
+async fn read(agent: &Agent, request: v1::ListPidsRequest) -> Result<Answer, Failure> {
+    let mut client = PidServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let responses = client.list_pids(agent.request(request)).await?.into_inner();
+    let mut answer = Answer::default();
+    let broken_off = stream::read(responses, footprint, |response| {
+        match response.part {
+            Some(Part::Header(header)) => answer.header = Some(header),
+            Some(Part::Batch(batch)) => answer.processes.extend(batch.processes),
+            Some(Part::Summary(summary)) => answer.summary = Some(summary),
+            // A part that only a newer agent knows.
+            None => {}
+        }
+        answer.summary.is_some()
+    });
+    answer.broken_off = broken_off.await?;
+    Ok(answer)
+}
+
+fn footprint(response: &v1::ListPidsResponse) -> usize {
+    let Some(Part::Batch(batch)) = &response.part else { return 0 };
+    let of_row = |process: &ProcessThreads| size_of::<ProcessThreads>() + process.command.capacity();
+    batch.processes.iter().map(of_row).sum()
+}
+
+fn show(answer: &Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+    let Answer { header, processes, summary, broken_off } = answer;
+    let header = header.clone().unwrap_or_default();
+    let verdicts = verdicts(&rooms(&header));
+    if output.is_table() {
+        output.rows(processes)?;
+        for sentence in verdicts.into_iter().chain(sentences(&header)) {
+            output.sentence(sentence)?;
+        }
+        let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
+        output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
+    } else {
+        output.object(|object| {
+            object.object("header", |object| header_fields(&header, &verdicts, object));
+        })?;
+        output.rows(processes)?;
+        output.object(|object| match summary {
+            Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
+            None => object.null("summary"),
+        })?;
+        talk.lines(broken_off);
+    }
+    output.flush()?;
+    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+}
+
+/// Every limit on tasks, with what is used of it.
+fn rooms(header: &PidsHeader) -> Vec<Room> {
+    let mut rooms = Vec::new();
+    if let Some(cgroup) = &header.cgroup {
+        let limit = cgroup.limit.as_ref().and_then(|limit| limit.limit);
+        // Where the group does not tell, its threads have been counted.
+        let used = cgroup.current.unwrap_or(header.threads);
+        rooms.extend(limit.map(|limit| Room { whose: "tasks".to_owned(), used, limit }));
+    }
+    for user in &header.users {
+        // RLIMIT_NPROC does not bind root.
+        let limit = user.limit.as_ref().and_then(|limit| limit.limit).filter(|_| user.uid != 0);
+        let limit = limit.filter(|limit| matches!(limit, Limit::At(_)));
+        let whose = format!("tasks of uid {} in this container", user.uid);
+        rooms.extend(limit.map(|limit| Room { whose, used: user.threads, limit }));
+    }
+    let of_machine = |most: Option<u64>, name: &str| {
+        let whose = format!("tasks of the whole machine ({name})");
+        Some(Room { whose, used: header.machine_threads?, limit: Limit::At(most?) })
+    };
+    rooms.extend(of_machine(header.machine_threads_max, "threads-max"));
+    rooms.extend(of_machine(header.pid_max, "pid_max"));
+    rooms
+}
+
+/// What is counted.
+fn sentences(header: &PidsHeader) -> Vec<String> {
+    let count =
+        |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let mut lines = vec![format!(
+        "{} with {}",
+        count(header.processes, "process", "processes"),
+        count(header.threads, "thread", "threads"),
+    )];
+    if header.zombies > 0 {
+        let zombies = count(header.zombies, "zombie", "zombies");
+        lines.push(format!("{zombies}: ended, and not asked for an exit status by the parent"));
+    }
+    let Some(cgroup) = &header.cgroup else {
+        lines.push("cgroup: not readable".to_owned());
+        return lines;
+    };
+    if let Some(refused) = cgroup.refused.filter(|&refused| refused > 0) {
+        let times = count(refused, "time", "times");
+        lines.push(format!(
+            "the limit of the container was hit {times} since it was started: fork failed (EAGAIN)"
+        ));
+    }
+    lines.extend(cgroup.peak.map(|peak| format!("cgroup v{}: at most {peak} tasks so far", cgroup.version)));
+    lines
+}
+
+fn header_fields(header: &PidsHeader, verdicts: &[String], object: &mut Object<'_>) {
+    object.raws("verdicts", verdicts.iter().map(String::as_bytes));
+    match &header.cgroup {
+        Some(cgroup) => object.object("cgroup", |object| {
+            object.number("version", u64::from(cgroup.version));
+            object.number("current", cgroup.current);
+            limit_field("limit", cgroup.limit.as_ref(), object);
+            object.number("peak", cgroup.peak);
+            object.number("refused", cgroup.refused);
+        }),
+        None => object.null("cgroup"),
+    }
+    object.number("processes", header.processes);
+    object.number("threads", header.threads);
+    object.number("zombies", header.zombies);
+    object.objects("users", &header.users, |user, object| {
+        object.number("uid", u64::from(user.uid));
+        object.number("threads", user.threads);
+        limit_field("limit", user.limit.as_ref(), object);
+    });
+    object.number("machine_threads", header.machine_threads);
+    object.number("machine_threads_max", header.machine_threads_max);
+    object.number("pid_max", header.pid_max);
+}
