@@ -9,6 +9,7 @@ pub const OBSERVING: &[&[&str]] = &[
     &["cpu", "--threads", "--sample", "100ms"],
     &["fds"],
     &["env"],
+    &["stack"],
     &["cpu", "--sample", "300ms"],
 ];
 

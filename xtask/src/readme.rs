@@ -17,6 +17,7 @@ const VERBS: &[(&str, &str)] = &[
     ("CpuService", "cpu"),
     ("DescriptorService", "fds"),
     ("EnvironmentService", "env"),
+    ("StackService", "stack"),
     ("ConnectService", "connect"),
 ];
 

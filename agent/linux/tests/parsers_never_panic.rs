@@ -4,8 +4,8 @@ use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pre
 use dbgctl_linux::cpu_list;
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, loadavg, meminfo, nofile, oom_score, oom_score_adj, schedstat,
-    smaps_rollup, sockets, stat, status, system_stat, wchan,
+    cgroup, cmdline, environ, fd, fdinfo, identity, loadavg, meminfo, nofile, oom_score, oom_score_adj,
+    schedstat, smaps_rollup, sockets, stat, status, syscall, system_stat, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -20,6 +20,9 @@ const SAMPLES: &[&[u8]] = &[
     b"561a-7ffe ---p 00000000 00:00 0    [rollup]\nRss:  1668 kB\nPss:   323 kB\nPss_Anon:  112 kB\nPss_File: 211 kB\n\
       Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
     b"do_epoll_wait",
+    b"130 0x7ffeff9f6d00 0x8 0x5 0x2 0x56315a816b80 0x7 0x7ffeff9f6c68 0x7f7e8dc392d5\n",
+    b"-1 0x7ffeff9f6c68 0x7f7e8dc392d5\n",
+    b"nginx: worker\0\0\0WORD=hunter2\0A=b\0",
     b"/var/log/a (deleted)",
     b"anon_inode:[eventpoll]",
     b"socket:[4242]",
@@ -121,6 +124,10 @@ proptest! {
         let _ = fd::parse(&text);
         let _ = fdinfo::parse(&text);
         let _ = nofile::parse(&text);
+        let _ = schedstat::parse(&text);
+        let _ = syscall::parse(&text);
+        let _ = environ::parse(&text, true).variables().count();
+        let _ = environ::parse(&text, false).variables().count();
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod memory;
 pub mod processes;
 mod sample;
+pub mod stack;
 
 use std::sync::Arc;
 
@@ -23,5 +24,6 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
-        .add_service(processes::service(sources.clone()));
+        .add_service(processes::service(sources.clone()))
+        .add_service(stack::service(sources.clone()));
 }

@@ -34,6 +34,8 @@ pub(super) const QUESTIONS: &[&str] = &[
     "cpu --sample 100ms",
     "fds",
     "env",
+    "stack",
+    "stack --threads",
 ];
 
 fn tree() -> PathBuf {

@@ -17,6 +17,7 @@ pub(crate) mod processes;
 mod prompt;
 mod sample;
 pub(crate) mod sessions;
+pub(crate) mod stack;
 mod stream;
 mod watch;
 
@@ -106,6 +107,8 @@ verbs! {
     Fds(descriptors),
     /// Show the environment, without secrets
     Env(environment),
+    /// Show what each thread is doing
+    Stack(stack),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }

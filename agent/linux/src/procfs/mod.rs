@@ -19,5 +19,6 @@ pub mod smaps_rollup;
 pub mod sockets;
 pub mod stat;
 pub mod status;
+pub mod syscall;
 pub mod system_stat;
 pub mod wchan;
