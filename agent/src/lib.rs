@@ -13,6 +13,7 @@ pub mod probes;
 pub mod redaction;
 pub mod seccomp;
 pub mod server;
+mod socket_names;
 pub mod sources;
 pub mod stream;
 pub mod transport;

@@ -3,7 +3,7 @@
 use dbgctl_linux::procfs::pids;
 use dbgctl_linux::procfs::stat::{self, Stat};
 use dbgctl_linux::target::{Origin, Origins};
-use dbgctl_linux::{Buffer, Pid};
+use dbgctl_linux::{Buffer, Pid, ReadError};
 
 use crate::sources::Sources;
 use crate::stream::{Batched, Halt, Out};
@@ -43,4 +43,18 @@ pub(crate) fn processes<M: Batched>(
     }
     missing.iter().for_each(|_| out.gaps.add("processes", NO_SUCH));
     Ok(())
+}
+
+/// The target's processes, or those of `wanted` if it is not empty. What can not be read is left out.
+pub(crate) fn pids(sources: &Sources, wanted: &[u32]) -> Result<Vec<Pid>, ReadError> {
+    let root = sources.root();
+    let mut origins = Origins::new(root, sources.target());
+    let mut buffer = Buffer::default();
+    let mut pids = pids::processes(root)?;
+    pids.retain(|pid| {
+        let is_of_target = stat::read(root, *pid, &mut buffer)
+            .is_ok_and(|stat| matches!(origins.of(&stat), Ok(Origin::Target)));
+        is_of_target && (wanted.is_empty() || wanted.contains(&pid.0))
+    });
+    Ok(pids)
 }

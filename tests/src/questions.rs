@@ -11,6 +11,7 @@ pub const OBSERVING: &[&[&str]] = &[
     &["env"],
     &["pids"],
     &["limits", "--all"],
+    &["stack"],
 ];
 
 /// The words of a question about `container`.

@@ -19,6 +19,7 @@ const VERBS: &[(&str, &str)] = &[
     ("EnvironmentService", "env"),
     ("PidService", "pids"),
     ("LimitService", "limits"),
+    ("StackService", "stack"),
     ("ConnectService", "connect"),
 ];
 

@@ -15,6 +15,7 @@ pub mod procfs;
 mod root;
 pub mod scene;
 pub mod sys;
+pub mod syscall_names;
 pub mod target;
 
 pub use clock::{Moment, Units};

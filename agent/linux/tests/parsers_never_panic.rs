@@ -4,8 +4,8 @@ use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pre
 use dbgctl_linux::cpu_list;
 use dbgctl_linux::etc::passwd;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, fd, fdinfo, identity, limits, loadavg, meminfo, oom_score, oom_score_adj, schedstat,
-    smaps, smaps_rollup, sockets, stat, status, system_stat, wchan,
+    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, oom_score, oom_score_adj,
+    schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat, wchan,
 };
 use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
@@ -21,6 +21,9 @@ const SAMPLES: &[&[u8]] = &[
       Pss_Shmem:   0 kB\nPrivate_Clean:    60 kB\nPrivate_Dirty:  112 kB\nSwapPss:    0 kB\n",
     b"561a00000000-561a00001000 r--p 00000000 00:27 795386    /bin/a b\nSize: 4 kB\nRss: 4 kB\nPss: 2 kB\nSwap: 1 kB\n",
     b"do_epoll_wait",
+    b"130 0x7ffeff9f6d00 0x8 0x5 0x2 0x56315a816b80 0x7 0x7ffeff9f6c68 0x7f7e8dc392d5\n",
+    b"-1 0x7ffeff9f6c68 0x7f7e8dc392d5\n",
+    b"nginx: worker\0\0\0WORD=hunter2\0A=b\0",
     b"/var/log/a (deleted)",
     b"anon_inode:[eventpoll]",
     b"socket:[4242]",
@@ -123,6 +126,10 @@ proptest! {
         let _ = fd::parse(&text);
         let _ = fdinfo::parse(&text);
         let _ = limits::parse(&text);
+        let _ = schedstat::parse(&text);
+        let _ = syscall::parse(&text);
+        let _ = environ::parse(&text, true).variables().count();
+        let _ = environ::parse(&text, false).variables().count();
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }

@@ -6,7 +6,6 @@ use dbgctl_linux::cgroupfs::Limit;
 use dbgctl_linux::procfs::fd::{self, Descriptors, Kind};
 use dbgctl_linux::procfs::fdinfo::{self, Fdinfo, Fdinfos};
 use dbgctl_linux::procfs::limits::{self, Limits, Resource};
-use dbgctl_linux::procfs::sockets::{self, Name, Sockets};
 use dbgctl_linux::procfs::stat::Stat;
 use dbgctl_linux::sys::FileStatus;
 use dbgctl_linux::{Buffer, ReadError};
@@ -19,6 +18,7 @@ use tonic::{Request, Response, Status};
 
 use crate::gaps::Gaps;
 use crate::listing;
+use crate::socket_names::SocketNames;
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
 
@@ -93,15 +93,19 @@ fn collect(
     wanted: &v1::ListDescriptorsRequest,
     out: &mut Out<v1::ListDescriptorsResponse>,
 ) -> Result<(), Halt> {
-    let mut reader = Reader { sources, details: wanted.details, sockets: None, buffer: Buffer::default() };
+    let mut reader = Reader {
+        sources,
+        details: wanted.details,
+        sockets: SocketNames::default(),
+        buffer: Buffer::default(),
+    };
     listing::processes(sources, &wanted.pids, out, |stat, out| reader.process(stat, out))
 }
 
 struct Reader<'s> {
     sources: &'s Sources,
     details: bool,
-    /// Read when the first socket is met.
-    sockets: Option<Sockets>,
+    sockets: SocketNames,
     buffer: Buffer,
 }
 
@@ -181,7 +185,7 @@ impl Reader<'_> {
             name = name.map(|name| [name.as_slice(), b" (deleted)"].concat());
         }
         let socket = match kind {
-            Kind::Socket(inode) => self.socket(inode, gaps),
+            Kind::Socket(inode) => self.sockets.get(inode, self.sources.root(), gaps),
             _ => None,
         };
         let (mut details, mut inode) = (None, behind.map(|status| status.inode));
@@ -208,29 +212,6 @@ impl Reader<'_> {
             device: behind.map(|status| device(status.device)),
             socket,
             details,
-        })
-    }
-
-    fn socket(&mut self, inode: u64, gaps: &mut Gaps) -> Option<v1::DescriptorSocket> {
-        let root = self.sources.root();
-        let sockets = self.sockets.get_or_insert_with(|| {
-            let sockets = sockets::read(root).map_err(|error| gaps.add_error("addresses of sockets", &error));
-            let sockets = sockets.unwrap_or_default();
-            if sockets.cut {
-                gaps.add("addresses of sockets", "there are more sockets than the agent keeps");
-            }
-            sockets
-        });
-        let socket = sockets.get(inode)?;
-        Some(v1::DescriptorSocket {
-            protocol: socket.protocol.to_owned(),
-            local: match &socket.local {
-                Name::None => Vec::new(),
-                Name::Internet(address) => address.to_string().into_bytes(),
-                Name::Local(name) => name.to_vec(),
-            },
-            remote: socket.remote.map(|remote| remote.to_string()).unwrap_or_default(),
-            state: socket.state.unwrap_or_default().to_owned(),
         })
     }
 }

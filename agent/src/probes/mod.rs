@@ -10,6 +10,7 @@ pub mod memory;
 pub mod pids;
 pub mod processes;
 mod sample;
+pub mod stack;
 
 use std::sync::Arc;
 
@@ -27,5 +28,6 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(limits::service(sources.clone()))
         .add_service(pids::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
-        .add_service(processes::service(sources.clone()));
+        .add_service(processes::service(sources.clone()))
+        .add_service(stack::service(sources.clone()));
 }

@@ -69,7 +69,7 @@ impl Question for Args {
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let listing = agent.within_limit(read(agent, self.request())).await?;
-        unless_pipe_closed(show(listing, output, talk))
+        unless_pipe_closed(show(listing, self.names.is_empty(), output, talk))
     }
 }
 
@@ -122,12 +122,12 @@ fn footprint(response: &v1::ListEnvironmentsResponse) -> usize {
     batch.processes.iter().map(of_process).sum()
 }
 
-fn show(listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
+fn show(listing: Listing, all_wanted: bool, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
     let Listing { processes, summary, broken_off } = listing;
     if output.is_table() {
         let variables = Variables::of(&processes, output.is_wide());
         output.rows(&variables.rows)?;
-        for sentence in sentences(&processes, &variables) {
+        for sentence in sentences(&processes, &variables, all_wanted) {
             output.sentence(sentence)?;
         }
         let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
@@ -145,7 +145,7 @@ fn show(listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, 
     Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
 }
 
-fn sentences(processes: &[ProcessEnvironment], variables: &Variables) -> Vec<String> {
+fn sentences(processes: &[ProcessEnvironment], variables: &Variables, all_wanted: bool) -> Vec<String> {
     let count =
         |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let redacted = variables.rows.iter().filter(|row| row.variable.redaction() != Redaction::Unspecified);
@@ -161,6 +161,15 @@ fn sentences(processes: &[ProcessEnvironment], variables: &Variables) -> Vec<Str
         )),
     }
     let mut lines = vec![line];
+    // Those who share an empty one have it of the first.
+    let empty = |process: &&ProcessEnvironment| process.variables.is_empty() && process.same_as_pid.is_none();
+    let is_empty = |pid: u32| processes.iter().filter(empty).any(|process| process.pid == pid);
+    let without = processes.iter().filter(|process| is_empty(process.same_as_pid.unwrap_or(process.pid)));
+    let without = if all_wanted { without.count() } else { 0 };
+    if without > 0 {
+        let of = count(without, "process shows", "processes show");
+        lines.push(format!("{of} no environment: started without one, or written over by a title"));
+    }
     let cut = processes.iter().filter(|process| process.cut).count();
     if cut > 0 {
         let of = count(cut, "process has", "processes have");

@@ -37,6 +37,8 @@ pub(super) const QUESTIONS: &[&str] = &[
     "pids",
     "limits --all",
     "mem --pid 1 --maps",
+    "stack",
+    "stack --threads",
 ];
 
 fn tree() -> PathBuf {

@@ -19,6 +19,7 @@ pub(crate) mod processes;
 mod prompt;
 mod sample;
 pub(crate) mod sessions;
+pub(crate) mod stack;
 mod stream;
 mod watch;
 
@@ -112,6 +113,8 @@ verbs! {
     Pids(pids),
     /// Show which limit is nearest
     Limits(limits),
+    /// Show what each thread is doing
+    Stack(stack),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }

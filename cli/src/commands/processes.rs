@@ -18,7 +18,7 @@ use dbgctl_proto::v1;
 use self::filter::Filter;
 use self::list::{History, Listing, Since};
 use self::row::ProcessRow;
-pub(super) use self::row::origin;
+pub(super) use self::row::{State, origin};
 use self::sort::Sort;
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, unless_pipe_closed};

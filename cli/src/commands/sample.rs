@@ -27,7 +27,8 @@ impl Sample {
     }
 }
 
-fn length(text: &str) -> Result<Duration, String> {
+/// A length that a user gave.
+pub(crate) fn length(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(length) if (SHORTEST_SAMPLE..=LONGEST_SAMPLE).contains(&length) => Ok(length),
         _ => Err("expected a time from 100ms to 60s, such as 2s".to_owned()),

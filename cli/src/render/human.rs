@@ -66,6 +66,16 @@ impl fmt::Display for Took {
     }
 }
 
+/// The first of these numbers, and how many more there are: `1,7,8 and 37 more`.
+pub(crate) fn few(numbers: &[u32], most: usize) -> String {
+    let shown = &numbers[..numbers.len().min(most)];
+    let mut words = shown.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    if shown.len() < numbers.len() {
+        words.push_str(&format!(" and {} more", numbers.len() - shown.len()));
+    }
+    words
+}
+
 /// A share in percent, for example `0.3` or `142`; the sign is left to the heading.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Percent(pub(crate) f64);

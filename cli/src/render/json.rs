@@ -100,6 +100,14 @@ impl Object<'_> {
         list(out, values, raw);
     }
 
+    /// A list of whole numbers.
+    pub(crate) fn numbers(&mut self, name: &str, values: impl IntoIterator<Item = u64>) {
+        let out = self.name(name);
+        list(out, values, |value, out| {
+            let _ = write!(out, "{value}");
+        });
+    }
+
     /// An object within.
     pub(crate) fn object(&mut self, name: &str, fields: impl FnOnce(&mut Object<'_>)) {
         object(self.name(name), fields);

@@ -4761,3 +4761,440 @@ pub mod pid_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListStacksRequest {
+    /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
+    #[prost(uint32, repeated, tag = "1")]
+    pub pids: ::prost::alloc::vec::Vec<u32>,
+    /// Look this long, from 100 to 60,000 ms, how much each thread runs. 0: not at all.
+    #[prost(uint32, tag = "2")]
+    pub sample_millis: u32,
+    /// At most this many threads. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListStacksResponse {
+    #[prost(oneof = "list_stacks_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<list_stacks_response::Part>,
+}
+/// Nested message and enum types in `ListStacksResponse`.
+pub mod list_stacks_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Batch(super::StackBatch),
+        #[prost(message, tag = "2")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StackBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub threads: ::prost::alloc::vec::Vec<ThreadStack>,
+}
+/// One thread. Sources: proc_pid_stat(5), proc_pid_wchan(5), proc_pid_syscall(5).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ThreadStack {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Equal to `pid` for the main thread.
+    #[prost(uint32, tag = "2")]
+    pub tid: u32,
+    /// The name of the process. At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "3")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// The name of the thread, likewise.
+    #[prost(bytes = "vec", tag = "4")]
+    pub thread: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "ProcessState", tag = "5")]
+    pub state: i32,
+    /// The kernel function that it sleeps in. Empty: it does not sleep. Absent: not readable.
+    #[prost(string, optional, tag = "6")]
+    pub wait_channel: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(enumeration = "ThreadActivity", tag = "7")]
+    pub activity: i32,
+    /// Present if it was in one.
+    #[prost(message, optional, tag = "8")]
+    pub system_call: ::core::option::Option<SystemCall>,
+    /// Where its user code stands. Absent: not readable, or it ran.
+    #[prost(uint64, optional, tag = "9")]
+    pub stack_pointer: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "10")]
+    pub instruction_pointer: ::core::option::Option<u64>,
+    /// How much it ran while it was sampled. Absent: not asked for, it started meanwhile, or the kernel does
+    /// not tell.
+    #[prost(message, optional, tag = "11")]
+    pub run: ::core::option::Option<ThreadRun>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SystemCall {
+    /// As the architecture counts them.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// For example "epoll_wait". Empty: this agent does not know the number.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// The six registers, whether the call uses them or not.
+    #[prost(uint64, repeated, tag = "3")]
+    pub arguments: ::prost::alloc::vec::Vec<u64>,
+    /// What the call waits for, as far as the arguments tell, for example "fd 5 = pipe:\[4242\]". Paths and
+    /// addresses in it may hold any bytes at all. Empty: nothing is known.
+    #[prost(bytes = "vec", tag = "4")]
+    pub about: ::prost::alloc::vec::Vec<u8>,
+}
+/// See sched-stats in the kernel's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ThreadRun {
+    #[prost(uint64, tag = "1")]
+    pub sampled_nanos: u64,
+    /// Time on a CPU.
+    #[prost(uint64, tag = "2")]
+    pub ran_nanos: u64,
+    /// Time ready to run, without a CPU.
+    #[prost(uint64, tag = "3")]
+    pub waited_nanos: u64,
+    /// How often it was given a CPU. 0: it has not run at all.
+    #[prost(uint64, tag = "4")]
+    pub timeslices: u64,
+}
+/// What a thread was doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ThreadActivity {
+    /// Not readable.
+    Unspecified = 0,
+    /// It ran, or was about to.
+    Running = 1,
+    /// It waited within a system call.
+    SystemCall = 2,
+    /// It waited, but in no system call: for a page to be read, for example, or because it was stopped.
+    Waiting = 3,
+}
+impl ThreadActivity {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "THREAD_ACTIVITY_UNSPECIFIED",
+            Self::Running => "THREAD_ACTIVITY_RUNNING",
+            Self::SystemCall => "THREAD_ACTIVITY_SYSTEM_CALL",
+            Self::Waiting => "THREAD_ACTIVITY_WAITING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "THREAD_ACTIVITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "THREAD_ACTIVITY_RUNNING" => Some(Self::Running),
+            "THREAD_ACTIVITY_SYSTEM_CALL" => Some(Self::SystemCall),
+            "THREAD_ACTIVITY_WAITING" => Some(Self::Waiting),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod stack_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct StackServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> StackServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> StackServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            StackServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The threads by ascending pid and thread id in batches, then one summary.
+        ///
+        /// Each thread is looked at once, at a moment of its own: it is not a snapshot. No thread is stopped for
+        /// it. The kernel's own stack needs CAP_SYS_ADMIN, which no agent is ever given, and is always a gap.
+        pub async fn list_stacks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListStacksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListStacksResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.StackService/ListStacks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.StackService", "ListStacks"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod stack_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with StackServiceServer.
+    #[async_trait]
+    pub trait StackService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListStacks method.
+        type ListStacksStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListStacksResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The threads by ascending pid and thread id in batches, then one summary.
+        ///
+        /// Each thread is looked at once, at a moment of its own: it is not a snapshot. No thread is stopped for
+        /// it. The kernel's own stack needs CAP_SYS_ADMIN, which no agent is ever given, and is always a gap.
+        async fn list_stacks(
+            &self,
+            request: tonic::Request<super::ListStacksRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ListStacksStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct StackServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> StackServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for StackServiceServer<T>
+    where
+        T: StackService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.StackService/ListStacks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListStacksSvc<T: StackService>(pub Arc<T>);
+                    impl<
+                        T: StackService,
+                    > tonic::server::ServerStreamingService<super::ListStacksRequest>
+                    for ListStacksSvc<T> {
+                        type Response = super::ListStacksResponse;
+                        type ResponseStream = T::ListStacksStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListStacksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StackService>::list_stacks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListStacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for StackServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.StackService";
+    impl<T> tonic::server::NamedService for StackServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -120,4 +120,20 @@ pub const NEEDS: &[Needs] = &[
             },
         ],
     },
+    Needs {
+        path: "/dbgctl.v1.StackService/ListStacks",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read where threads wait in the kernel",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read the system calls of threads of other users",
+                optional: true,
+            },
+        ],
+    },
 ];

@@ -21,5 +21,6 @@ pub mod sockets;
 pub mod stat;
 pub mod status;
 pub mod sys_kernel;
+pub mod syscall;
 pub mod system_stat;
 pub mod wchan;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dbgctl_proto::v1::{EnvironmentVariable, ProcessEnvironment, Redaction};
 
-use crate::render::human::Bytes;
+use crate::render::human::{Bytes, few};
 use crate::render::{Cell, Column, Emphasis, Object, Row};
 
 /// Pids that the narrow table has room for.
@@ -107,12 +107,7 @@ fn holders_in_words(pids: &[u32], all: usize, wide: bool) -> String {
     if pids.len() == all {
         return format!("all {all}");
     }
-    let few = if wide { pids.len() } else { FEW_PIDS.min(pids.len()) };
-    let mut words = pids[..few].iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    if few < pids.len() {
-        words.push_str(&format!(" and {} more", pids.len() - few));
-    }
-    words
+    few(pids, if wide { usize::MAX } else { FEW_PIDS })
 }
 
 /// One process, as programs want it.
