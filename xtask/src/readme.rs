@@ -17,6 +17,14 @@ const VERBS: &[(&str, &str)] = &[
     ("CpuService", "cpu"),
     ("DescriptorService", "fds"),
     ("EnvironmentService", "env"),
+    ("DirectoryService", "ls"),
+    ("FileStatusService", "stat"),
+    ("ContentService", "cat"),
+    ("SearchService", "find"),
+    ("MountService", "df"),
+    ("UsageService", "du"),
+    ("CopyService", "cp"),
+    ("AccessService", "access"),
     ("ConnectService", "connect"),
 ];
 

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod cpu;
 pub mod descriptors;
 pub mod environment;
+pub mod files;
 pub mod memory;
 pub mod processes;
 mod sample;
@@ -22,6 +23,14 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
+        .add_service(files::access::service(sources.clone()))
+        .add_service(files::contents::service(sources.clone()))
+        .add_service(files::copies::service(sources.clone()))
+        .add_service(files::directories::service(sources.clone()))
+        .add_service(files::file_status::service(sources.clone()))
+        .add_service(files::mounts::service(sources.clone()))
+        .add_service(files::search::service(sources.clone()))
+        .add_service(files::usage::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()));
 }

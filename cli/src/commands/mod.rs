@@ -8,6 +8,7 @@ pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
 pub(crate) mod environment;
+pub(crate) mod files;
 mod gc;
 #[cfg(test)]
 mod golden;
@@ -28,6 +29,7 @@ use std::io;
 use dbgctl_proto::{NEEDS, Needs, needs_of};
 
 use self::agent::Agent;
+use self::files::{access, contents, copies, directories, file_status, mounts, search, usage};
 use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
 use crate::audit::{self, Asked};
@@ -106,6 +108,22 @@ verbs! {
     Fds(descriptors),
     /// Show the environment, without secrets
     Env(environment),
+    /// List a directory
+    Ls(directories),
+    /// Show everything about one file
+    Stat(file_status),
+    /// Show the content of a file, or follow it
+    Cat(contents),
+    /// Find files by name, kind, size and age
+    Find(search),
+    /// Show the mounts and how full they are
+    Df(mounts),
+    /// Measure what takes the room, biggest first
+    Du(usage),
+    /// Copy a file or directory out of the container
+    Cp(copies),
+    /// Explain who may do what with a file
+    Access(access),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -158,6 +176,7 @@ pub(crate) async fn answer(
             Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)
         }
         Err(Failure::Output(error)) => Err(unwritten(&error)),
+        Err(Failure::Here(error)) => Err(error),
         Err(Failure::Request { because, suggestion }) => Err(Error::new("ask that", because, suggestion)),
     }
 }
@@ -183,6 +202,9 @@ pub(crate) enum Failure {
     /// Standard output could not be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
+    /// What was to be done with the answer on this side did not work.
+    #[error("{}", .0.because)]
+    Here(Error),
     /// What was asked for makes no sense.
     #[error("{because}")]
     Request {
@@ -243,6 +265,13 @@ mod tests {
             assert!(needs_of(verb.rpc()).is_some(), "{question}");
             without_scene.retain(|name| question.split(' ').next() != Some(name));
         }
+        // What a file system tells of files (numbers, times, owners) is not what git keeps of a scene.
+        let of_files = ["ls", "stat", "cat", "find", "df", "du", "cp", "access"];
+        for line in ["ls", "stat /etc", "cat /etc/passwd", "find", "df", "du", "cp /etc -", "access /etc"] {
+            let testing::Line { verb } = testing::Line::parse_from(line.split(' '));
+            assert!(needs_of(verb.rpc()).is_some(), "{line}");
+        }
+        without_scene.retain(|name| !of_files.contains(&name.as_str()));
         assert_eq!(without_scene, ["connect"]);
     }
 }

@@ -73,6 +73,14 @@ impl Object<'_> {
         }
     }
 
+    /// A list of whole numbers.
+    pub(crate) fn numbers(&mut self, name: &str, values: impl IntoIterator<Item = u64>) {
+        let out = self.name(name);
+        list(out, values, |value, out| {
+            let _ = write!(out, "{value}");
+        });
+    }
+
     /// True or false.
     pub(crate) fn flag(&mut self, name: &str, value: bool) {
         self.name(name).push_str(if value { "true" } else { "false" });

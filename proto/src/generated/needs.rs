@@ -3,6 +3,22 @@
 /// The needs of every RPC, by path.
 pub const NEEDS: &[Needs] = &[
     Needs {
+        path: "/dbgctl.v1.AccessService/ExplainAccess",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to see what lies in directories that the agent may not enter",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.AgentService/Handshake",
         effect: Effect::Observes,
         capabilities: &[],
@@ -16,6 +32,38 @@ pub const NEEDS: &[Needs] = &[
         path: "/dbgctl.v1.ConnectService/Connect",
         effect: Effect::SendsTraffic,
         capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.ContentService/ReadFile",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read what only its owner may read",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.CopyService/CopyOut",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read what only its owner may read",
+                optional: true,
+            },
+        ],
     },
     Needs {
         path: "/dbgctl.v1.ProcessService/ListProcesses",
@@ -56,6 +104,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.DirectoryService/ListDirectory",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to list what only its owner may list",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.EnvironmentService/ListEnvironments",
         effect: Effect::Observes,
         capabilities: &[
@@ -72,6 +136,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.FileStatusService/GetFileStatus",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may enter",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.MemoryService/ListMemory",
         effect: Effect::Observes,
         capabilities: &[
@@ -79,6 +159,54 @@ pub const NEEDS: &[Needs] = &[
                 name: "CAP_SYS_PTRACE",
                 reason: "to read smaps_rollup and the target's own cgroup files",
                 optional: false,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.MountService/ListMounts",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may enter",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.SearchService/FindFiles",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may list",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.UsageService/MeasureUsage",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may list",
+                optional: true,
             },
         ],
     },

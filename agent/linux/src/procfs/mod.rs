@@ -9,6 +9,7 @@ pub mod identity;
 mod keyed;
 pub mod loadavg;
 pub mod meminfo;
+pub mod mountinfo;
 pub mod nofile;
 pub mod oom_score;
 pub mod oom_score_adj;
