@@ -10,6 +10,13 @@ pub const OBSERVING: &[&[&str]] = &[
     &["fds"],
     &["env"],
     &["cpu", "--sample", "300ms"],
+    &["ls"],
+    &["stat", "/etc/hosts"],
+    &["cat", "/etc/hosts"],
+    &["find", "/etc"],
+    &["df"],
+    &["du", "/etc"],
+    &["access", "/etc/hosts"],
 ];
 
 /// The words of a question about `container`.
