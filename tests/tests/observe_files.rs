@@ -264,8 +264,10 @@ fn find_finds_what_busybox_finds() {
         (&["--newer", "1h", "--name", "text"], &["-mmin", "-60", "-name", "text"]),
         (&["--older", "1h"], &["-mmin", "+60"]),
     ] {
-        // The swapped ones are a directory at one moment and a link at the next, and the log may be rotated.
-        let arguments = [&["find", "/files"], theirs, &["!", "-path", "/files/swap*"]].concat();
+        // What is swapped is a directory at one moment and a link at the next.
+        let arguments =
+            [&["find", "/files", "-path", "/files/swap", "-prune", "-o", "("], theirs, &[")", "-print"]];
+        let arguments = arguments.concat();
         let Some(seen) = busybox(&target, &arguments) else { return };
         let mut seen: Vec<_> = seen.lines().map(str::to_owned).collect();
         seen.sort();
