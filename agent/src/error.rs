@@ -37,6 +37,15 @@ pub enum ProbeError {
     #[error(transparent)]
     Read(#[from] ReadError),
 
+    /// A file of the target is not there, not what was asked for, or closed to the agent.
+    #[error("{}: {}", String::from_utf8_lossy(.path), .source.reason())]
+    File {
+        /// Where it would be, seen from the target.
+        path: Vec<u8>,
+        /// Why there is no answer about it.
+        source: ReadError,
+    },
+
     /// The probe panicked. A defect of the agent.
     #[error("the probe broke: {0}")]
     Broken(String),
@@ -47,10 +56,18 @@ impl From<ProbeError> for Status {
         let code = match &error {
             ProbeError::BadRequest(_) => Code::InvalidArgument,
             ProbeError::TargetGone => Code::NotFound,
+            // Whoever asked can do something about it, and nothing is amiss with the agent.
+            ProbeError::File { source, .. } if !source.is_denied() => Code::Aborted,
+            ProbeError::File { .. } => Code::PermissionDenied,
             ProbeError::Read(read) if read.is_denied() => Code::PermissionDenied,
             ProbeError::Read(_) | ProbeError::Broken(_) => Code::Internal,
         };
-        Self::new(code, chain(&error))
+        let text = match &error {
+            // The path that the agent opens means nothing to whoever asked.
+            ProbeError::File { .. } => error.to_string(),
+            _ => chain(&error),
+        };
+        Self::new(code, text)
     }
 }
 

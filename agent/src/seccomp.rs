@@ -7,9 +7,10 @@
 //!
 //! `openat2` takes its flags by pointer, which a filter can not follow, and permissions alone do not refuse
 //! writing: a file of the target may be writable by everyone, or belong to the agent's own uid. So the filter
-//! insists on the pointer instead. It must be the address of the one `open_how` that stands on a read-only page
-//! (see [`sys::fix_open_how`]); the page lies below everything else, and no call that changes mappings may begin
-//! at or below it. Thus even an agent that was taken over can open files of the target for reading only.
+//! insists on the pointer instead. It must be the address of one of the two `open_how`s that stand on a read-only
+//! page (see [`sys::fix_open_how`]); the page lies below everything else, and no call that changes mappings may
+//! begin at or below it. Both name a file without opening it; what is to be read is then opened by `openat`, whose
+//! flags the filter sees. Thus even an agent that was taken over can open files of the target for reading only.
 //!
 //! What no filter of this kind can refuse such an agent: it reads what its uid may read, FIFOs included, and so
 //! may take what was meant for another reader; it may read at a rate that disturbs; and where traffic is allowed
@@ -58,6 +59,8 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_statx,
     libc::SYS_statfs,
     libc::SYS_fstatfs,
+    // Access control lists, to say who may do what. There is no reading of them by path.
+    libc::SYS_fgetxattr,
     libc::SYS_close,
     libc::SYS_dup,
     libc::SYS_dup3,
@@ -173,8 +176,8 @@ const SOCKETS_TO_SEND: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
 ///
 /// If the kernel has no seccomp filters, as under user-mode emulation. The caller decides whether to go on.
 pub fn install(effects: &[Effect]) -> Result<(), SeccompError> {
-    let open_how = sys::fix_open_how().map_err(SeccompError::OpenHow)?;
-    let program = program(effects, open_how).map_err(SeccompError::Compile)?;
+    let open_hows = sys::fix_open_how().map_err(SeccompError::OpenHow)?;
+    let program = program(effects, open_hows).map_err(SeccompError::Compile)?;
     seccompiler::apply_filter(&program).map_err(SeccompError::Install)
 }
 
@@ -188,7 +191,7 @@ pub fn expect_no_handles() -> Result<(), SeccompError> {
     if sys::handles_are_refused() { Ok(()) } else { Err(SeccompError::Handles) }
 }
 
-fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler::BackendError> {
+fn program(effects: &[Effect], open_hows: [u64; 2]) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<Rule>> =
         ALLOWED.iter().chain(ALLOWED_LEGACY).map(|number| (*number, Vec::new())).collect();
 
@@ -197,11 +200,12 @@ fn program(effects: &[Effect], open_how: u64) -> Result<BpfProgram, seccompiler:
     rules.insert(libc::SYS_openat, vec![when(2, Cmp::MaskedEq(write_or_create), 0)?]);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![when(1, Cmp::MaskedEq(write_or_create), 0)?]);
-    rules
-        .insert(libc::SYS_openat2, vec![Rule::new(vec![Condition::new(2, Len::Qword, Cmp::Eq, open_how)?])?]);
+    let finds = |address: &u64| Rule::new(vec![Condition::new(2, Len::Qword, Cmp::Eq, *address)?]);
+    rules.insert(libc::SYS_openat2, any(open_hows.iter().map(finds))?);
 
-    // Memory: nothing that would change the page of `open_how`, which is the lowest, and no new code.
-    let above = || Condition::new(0, Len::Qword, Cmp::Gt, open_how);
+    // Memory: nothing that would change the page of the `open_how`s, which is the lowest, and no new code.
+    let [page, _] = open_hows;
+    let above = || Condition::new(0, Len::Qword, Cmp::Gt, page);
     let masked =
         |argument, mask, value| Condition::new(argument, Len::Dword, Cmp::MaskedEq(word(mask)), word(value));
     let is = |argument, value| Condition::new(argument, Len::Dword, Cmp::Eq, word(value));
@@ -280,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_list_compiles() {
-        assert!(program(&Effect::ALL, 0x1_0000).unwrap().len() > 100);
+        assert!(program(&Effect::ALL, [0x1_0000, 0x1_0018]).unwrap().len() > 100);
     }
 
     #[test]
@@ -304,6 +308,8 @@ mod tests {
             libc::SYS_setresuid,
             libc::SYS_listen,
             libc::SYS_flock,
+            libc::SYS_fsetxattr,
+            libc::SYS_getxattr,
         ];
         for number in never {
             assert!(!ALLOWED.contains(&number) && !ALLOWED_LEGACY.contains(&number), "{number}");

@@ -44,6 +44,7 @@ pub trait Batched: Send + Sized + 'static {
 #[derive(Debug)]
 pub struct Terms {
     rows: u64,
+    late: Instant,
     deadline: Instant,
     lacking: Lacking,
 }
@@ -58,7 +59,8 @@ impl Terms {
         let asked = request.metadata().get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
         let time = asked.map_or(LONGEST_LIST, |asked| LONGEST_LIST.min(asked / 10 * 9));
         let lacking = request.extensions().get().cloned().unwrap_or_default();
-        Self { rows, deadline: Instant::now() + time, lacking }
+        let now = Instant::now();
+        Self { rows, late: now + time / 5 * 4, deadline: now + time, lacking }
     }
 }
 
@@ -158,6 +160,7 @@ fn open<M: Batched>(terms: Terms) -> (Bounded<M>, Option<Opened<M>>) {
         sender,
         runtime: Handle::current(),
         rows_wanted: terms.rows,
+        late: terms.late,
         deadline: terms.deadline,
         rows: Vec::new(),
         rows_bytes: 0,
@@ -186,6 +189,7 @@ pub struct Out<M: Batched> {
     sender: Sender<Result<M, Status>>,
     runtime: Handle,
     rows_wanted: u64,
+    late: Instant,
     deadline: Instant,
     rows: Vec<M::Row>,
     rows_bytes: usize,
@@ -206,6 +210,34 @@ impl<M: Batched> Out<M> {
     /// [`Halt::Enough`] if nobody waits for it any more.
     pub fn lead(&mut self, message: M) -> Result<(), Halt> {
         self.deliver(message)
+    }
+
+    /// Sends a message that is no row, after the rows so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if nobody waits for it any more.
+    pub fn between(&mut self, message: M) -> Result<(), Halt> {
+        self.wanted()?;
+        self.flush()?;
+        self.deliver(message)
+    }
+
+    /// Sends a message that is no row, after the rows so far, also if the limit was reached or the time is over.
+    pub fn last_words(&mut self, message: M) {
+        // Whoever does not take it has gone, or the summary says that rows were lost.
+        let _ = self.flush().and_then(|()| self.deliver(message));
+    }
+
+    /// Whether it is time to put out what was found so far, for a producer that puts out nothing before the end.
+    pub fn is_late(&self) -> bool {
+        Instant::now() >= self.late
+    }
+
+    /// For a producer that stops at a limit of its own: "limit" in the summary.
+    pub fn limit_reached(&mut self) -> Halt {
+        self.end = End::Limit;
+        Halt::Enough
     }
 
     /// Puts out one row.
@@ -262,7 +294,12 @@ impl<M: Batched> Out<M> {
         self.wanted()
     }
 
-    fn flush(&mut self) -> Result<(), Halt> {
+    /// Sends the rows so far, for a producer that does not know when there will be more.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if nobody waits for them any more.
+    pub fn flush(&mut self) -> Result<(), Halt> {
         let rows = std::mem::take(&mut self.rows);
         self.rows_bytes = 0;
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);

@@ -12,6 +12,13 @@ pub const OBSERVING: &[&[&str]] = &[
     &["pids"],
     &["limits", "--all"],
     &["stack"],
+    &["ls"],
+    &["stat", "/etc/hosts"],
+    &["cat", "/etc/hosts"],
+    &["find", "/etc"],
+    &["df"],
+    &["du", "/etc"],
+    &["access", "/etc/hosts"],
 ];
 
 /// The words of a question about `container`.

@@ -20,6 +20,14 @@ const VERBS: &[(&str, &str)] = &[
     ("PidService", "pids"),
     ("LimitService", "limits"),
     ("StackService", "stack"),
+    ("DirectoryService", "ls"),
+    ("FileStatusService", "stat"),
+    ("ContentService", "cat"),
+    ("SearchService", "find"),
+    ("MountService", "df"),
+    ("UsageService", "du"),
+    ("CopyService", "cp"),
+    ("AccessService", "access"),
     ("ConnectService", "connect"),
 ];
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use crate::file::FileKind;
+
 /// A file could not be read or not be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -17,6 +19,17 @@ pub enum ReadError {
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
+    },
+
+    /// The file is not what was looked for, and was not opened.
+    #[error("{} is {found}, not {wanted}", .path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: FileKind,
+        /// What it should have been.
+        wanted: FileKind,
     },
 
     /// The file does not look as documented.
@@ -53,15 +66,20 @@ impl ReadError {
     pub fn reason(&self) -> String {
         match (self, self.errno()) {
             (Self::Malformed { expected, .. }, _) => format!("unexpected format: no {expected}"),
+            (Self::OtherKind { found, wanted, .. }, _) => format!("{found}, not {wanted}"),
+            (Self::Io { .. }, Some(Errno::ELOOP)) => {
+                "too many symbolic links, or one of /proc that leads elsewhere and is not followed".to_owned()
+            }
             (Self::Io { .. }, Some(errno)) => errno.desc().to_lowercase(),
             (Self::Io { source, .. }, None) => source.to_string(),
         }
     }
 
-    fn errno(&self) -> Option<Errno> {
+    /// What the kernel said, if it did.
+    pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { source, .. } => source.raw_os_error().map(Errno::from_raw),
-            Self::Malformed { .. } => None,
+            Self::OtherKind { .. } | Self::Malformed { .. } => None,
         }
     }
 }

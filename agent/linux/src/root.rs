@@ -2,24 +2,28 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use nix::NixPath as _;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::read;
 
-use crate::{Pid, ReadError, sys};
+use crate::sys::LastLink;
+use crate::{Pid, ReadError};
 
 mod buffer;
 mod directory;
+mod listing;
 mod name;
+mod target;
 
 pub use buffer::{Buffer, Content};
 pub use directory::ProcDirectory;
+pub use listing::TargetDirectory;
 pub use name::ProcName;
+pub use target::{Found, Space, TargetFile, TargetRoot};
 
 /// A read that returns fewer bytes than this is the last one of its file.
 ///
@@ -27,14 +31,12 @@ pub use name::ProcName;
 /// second read, which would only say "end", is a quarter of the cost of a small file.
 const SHORT_READ_BYTES: usize = 4000;
 
-/// How often a file of the target is tried to be opened. Where its path leads through `..`, the kernel gives up with
-/// `EAGAIN` when anything on the machine was renamed meanwhile.
-const MOST_TRIES: usize = 100;
-
 /// What is read of a file at once that is taken line by line.
 const CHUNK_BYTES: usize = 64 << 10;
 
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// The directory that sources are read from: `/`, or a recorded tree.
 ///
@@ -45,6 +47,8 @@ pub struct Root {
     path: PathBuf,
     top: OwnedFd,
     proc: OwnedFd,
+    /// `/proc/self/fd` of this process, also beside a recording: what was found is opened through it.
+    descriptors: OwnedFd,
     recorded: bool,
 }
 
@@ -71,7 +75,9 @@ impl Root {
         let top = open(dir, DIRECTORY, Mode::empty()).map_err(|errno| failed("open", dir.into(), errno))?;
         let proc = openat(&top, c"proc", DIRECTORY, Mode::empty())
             .map_err(|errno| failed("open", dir.join("proc"), errno))?;
-        Ok(Self { path: dir.into(), top, proc, recorded })
+        let descriptors = open(DESCRIPTORS, DIRECTORY, Mode::empty())
+            .map_err(|errno| failed("open", DESCRIPTORS.into(), errno))?;
+        Ok(Self { path: dir.into(), top, proc, descriptors, recorded })
     }
 
     /// True for a recorded tree.
@@ -186,32 +192,25 @@ impl Root {
         buffer.fill(bound, 1, |bytes| read(&file, bytes)).map_err(|errno| cannot("read", errno))
     }
 
-    /// Opens a regular file as process `pid` sees it: `path` below `/proc/<pid>/root`.
-    ///
-    /// The path is the target's to shape: no symbolic link leads out of the target's root, no magic link
-    /// is followed, opening never blocks, and what is not a regular file is refused. See openat2(2).
+    /// The root directory of process `pid`: `/proc/<pid>/root`.
     ///
     /// # Errors
     ///
-    /// [`ReadError::Io`]: permission denied without CAP_SYS_PTRACE, `EINVAL` for what is not a regular
-    /// file, `ENOSYS` before Linux 5.6.
-    pub fn open_in(&self, pid: Pid, path: &Path) -> Result<TargetFile, ReadError> {
+    /// [`ReadError::Io`]: permission denied without CAP_SYS_PTRACE.
+    pub fn target(&self, pid: Pid) -> Result<TargetRoot<'_>, ReadError> {
         let name = ProcName::of(pid, "root");
-        let root = openat(&self.proc, name.as_c_str(), DIRECTORY, Mode::empty())
+        let dir = openat(&self.proc, name.as_c_str(), DIRECTORY, Mode::empty())
             .map_err(|errno| self.cannot("open", &name, self.recorded_errno(&name, errno)))?;
-        let shown = self.proc_path(&name).join(path.strip_prefix("/").unwrap_or(path));
-        let open = |path: &CStr| {
-            let mut tries = (0..MOST_TRIES).map(|_| sys::open_below(root.as_fd(), path));
-            tries.find(|opened| !matches!(opened, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN))
-        };
-        let opened = path.with_nix_path(open).flatten().and_then(|file| {
-            let kind = SFlag::from_bits_truncate(fstat(&file)?.st_mode) & SFlag::S_IFMT;
-            if kind == SFlag::S_IFREG { Ok(file) } else { Err(Errno::EINVAL) }
-        });
-        match opened {
-            Ok(file) => Ok(TargetFile { file, path: shown }),
-            Err(errno) => Err(failed("open", shown, errno)),
-        }
+        Ok(TargetRoot::new(self, dir, self.proc_path(&name)))
+    }
+
+    /// Opens a regular file as process `pid` sees it: `path` below `/proc/<pid>/root`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::target`], [`TargetRoot::find`] and [`Found::file`].
+    pub fn open_in(&self, pid: Pid, path: &Path) -> Result<TargetFile, ReadError> {
+        self.target(pid)?.find(path, LastLink::Follow)?.file()
     }
 
     /// Where a file below `/proc` is, for messages.
@@ -236,32 +235,6 @@ impl Root {
     }
 }
 
-/// An open regular file of the target.
-#[derive(Debug)]
-pub struct TargetFile {
-    file: OwnedFd,
-    path: PathBuf,
-}
-
-impl TargetFile {
-    /// Reads the whole file.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError::Io`]; `EFBIG` if the file is longer than `bound` bytes.
-    pub fn read<'b>(&self, bound: usize, buffer: &'b mut Buffer) -> Result<&'b [u8], ReadError> {
-        let content = buffer
-            .fill(bound, 1, |bytes| read(&self.file, bytes))
-            .map_err(|errno| failed("read", self.path.clone(), errno))?;
-        if content.cut { Err(failed("read", self.path.clone(), Errno::EFBIG)) } else { Ok(content.bytes) }
-    }
-
-    /// Where the file is, seen from the agent.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-fn failed(op: &'static str, path: PathBuf, errno: Errno) -> ReadError {
+pub(crate) fn failed(op: &'static str, path: PathBuf, errno: Errno) -> ReadError {
     ReadError::Io { op, path, source: io::Error::from(errno) }
 }

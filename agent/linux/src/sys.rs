@@ -134,14 +134,28 @@ struct OpenHow {
     resolve: u64,
 }
 
-/// How every file of the target is opened: for reading, without waiting, and never outside the root given.
-static TO_READ: OpenHow = OpenHow {
-    flags: (libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC).unsigned_abs() as u64,
-    mode: 0,
-    resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
-};
+/// Whether a symbolic link at the end of a path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastLink {
+    /// What it leads to is meant.
+    Follow,
+    /// The link itself is meant.
+    Keep,
+}
 
-/// Address of the copy of [`TO_READ`] that nothing can change any more.
+/// How whatever belongs to the target is found: it is named and not opened (`O_PATH`), so that neither a device
+/// nor whoever waits at a FIFO notices, and never outside the root given. In the order of [`LastLink`].
+static TO_FIND: [OpenHow; 2] = [finding(0), finding(libc::O_NOFOLLOW)];
+
+const fn finding(more: libc::c_int) -> OpenHow {
+    OpenHow {
+        flags: (libc::O_PATH | libc::O_CLOEXEC | more).unsigned_abs() as u64,
+        mode: 0,
+        resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
+    }
+}
+
+/// Address of the copy of [`TO_FIND`] that nothing can change any more.
 static FIXED: OnceLock<usize> = OnceLock::new();
 
 /// Where the page is asked for. The kernel moves it up to its `vm.mmap_min_addr`.
@@ -149,20 +163,21 @@ const LOW: usize = 0x1_0000;
 /// No program and no mapping of the kernel's own choice lies lower than this.
 const LOWEST_PROGRAM: usize = 0x20_0000;
 
-/// Puts the one `open_how` that this process will ever use on a read-only page below everything else, and
-/// returns its address.
+/// Puts the only `open_how`s that this process will ever use on a read-only page below everything else, and
+/// returns their addresses; the first is that of the page.
 ///
-/// A system call filter can not look into the structure, but it can insist on this address, and refuse to
-/// change a mapping that begins at or below it.
+/// A system call filter can not look into the structures, but it can insist on their addresses, and refuse to
+/// change a mapping that begins at or below the page.
 ///
 /// # Errors
 ///
 /// If the kernel gives no such page.
-pub fn fix_open_how() -> io::Result<u64> {
-    if let Some(&address) = FIXED.get() {
-        return Ok(address as u64);
+pub fn fix_open_how() -> io::Result<[u64; 2]> {
+    let addresses = |page: usize| [page as u64, (page + size_of::<OpenHow>()) as u64];
+    if let Some(&page) = FIXED.get() {
+        return Ok(addresses(page));
     }
-    let length = size_of::<OpenHow>();
+    let length = size_of_val(&TO_FIND);
     let hint = ptr::without_provenance_mut(LOW);
     let (writable, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
@@ -173,27 +188,99 @@ pub fn fix_open_how() -> io::Result<u64> {
     if page.addr() >= LOWEST_PROGRAM {
         return Err(io::Error::other("the kernel gave no page below the program"));
     }
-    // SAFETY: the mapping is ours, writable, aligned to a page and at least as long as the structure.
-    unsafe { page.cast::<OpenHow>().copy_from_nonoverlapping(&raw const TO_READ, 1) };
+    // SAFETY: the mapping is ours, writable, aligned to a page and at least as long as the structures.
+    unsafe { page.cast::<[OpenHow; 2]>().copy_from_nonoverlapping(&raw const TO_FIND, 1) };
     // SAFETY: nobody holds a reference into the page, and nobody will write to it again.
     if unsafe { libc::mprotect(page, length, libc::PROT_READ) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(*FIXED.get_or_init(|| page.expose_provenance()) as u64)
+    Ok(addresses(*FIXED.get_or_init(|| page.expose_provenance())))
 }
 
-/// Opens `path` below the directory `root` for reading. The whole path is resolved within `root`: no symbolic
-/// link leads out of it, no magic link is followed. See openat2(2).
+/// Finds `path` below the directory `root`, without opening what is there. The whole path is resolved within
+/// `root`: no symbolic link leads out of it, no magic link is followed. See openat2(2).
 ///
 /// # Errors
 ///
-/// `ENOSYS` before Linux 5.6, and whatever opening can fail with.
-pub fn open_below(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<OwnedFd> {
-    let how = FIXED.get().map_or(&raw const TO_READ, |&address| ptr::with_exposed_provenance(address));
+/// `ENOSYS` before Linux 5.6, and whatever finding can fail with.
+pub fn find_below(root: BorrowedFd<'_>, path: &CStr, last_link: LastLink) -> nix::Result<OwnedFd> {
+    let hows: *const OpenHow =
+        FIXED.get().map_or(TO_FIND.as_ptr(), |&page| ptr::with_exposed_provenance(page));
+    let how = match last_link {
+        LastLink::Follow => hows,
+        LastLink::Keep => hows.wrapping_add(1),
+    };
     let length = size_of::<OpenHow>();
     // SAFETY: the path ends in zero, `how` is a live structure of that length, and the kernel only reads them.
     let result = unsafe { libc::syscall(libc::SYS_openat2, root.as_raw_fd(), path.as_ptr(), how, length) };
     let descriptor = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// `struct statx`, as far as it is used, see statx(2).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Statx {
+    pub(crate) mask: u32,
+    pub(crate) block_bytes: u32,
+    pub(crate) attributes: u64,
+    pub(crate) links: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) mode: u16,
+    _spare: u16,
+    pub(crate) inode: u64,
+    pub(crate) size: u64,
+    pub(crate) blocks: u64,
+    pub(crate) attributes_mask: u64,
+    /// Accessed, created, changed, modified.
+    pub(crate) times: [StatxTime; 4],
+    pub(crate) special_major: u32,
+    pub(crate) special_minor: u32,
+    pub(crate) device_major: u32,
+    pub(crate) device_minor: u32,
+    pub(crate) mount_id: u64,
+    _rest: [u64; 13],
+}
+
+/// `struct statx_timestamp`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StatxTime {
+    pub(crate) seconds: i64,
+    pub(crate) nanos: u32,
+    _spare: i32,
+}
+
+const _: () = assert!(size_of::<Statx>() == 256);
+
+/// The status of `name` in the directory `at`, or of `at` itself if the name is empty. No link is followed at its
+/// end and nothing is mounted because of it.
+pub(crate) fn statx(at: BorrowedFd<'_>, name: &CStr, wanted: u32) -> nix::Result<Statx> {
+    const FLAGS: libc::c_int = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
+    let mut status = Statx::default();
+    // SAFETY: the name ends in zero, and the kernel writes one structure of this layout.
+    let result = unsafe {
+        libc::syscall(libc::SYS_statx, at.as_raw_fd(), name.as_ptr(), FLAGS, wanted, &raw mut status)
+    };
+    Errno::result(result).map(|_| status)
+}
+
+/// Fills `buffer` with the next entries of a directory that is open for reading: getdents64(2). 0: there are no
+/// more.
+pub(crate) fn read_entries(directory: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
+    let result = unsafe {
+        libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), buffer.len())
+    };
+    Errno::result(result).map(|length| usize::try_from(length).unwrap_or_default())
+}
+
+/// Reads an extended attribute of an open file. Returns its length: fgetxattr(2).
+pub(crate) fn read_attribute(file: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> nix::Result<usize> {
+    // SAFETY: the name ends in zero, and the kernel writes at most as many bytes as the buffer has.
+    let result =
+        unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    Errno::result(result).map(|length| usize::try_from(length).unwrap_or_default())
 }

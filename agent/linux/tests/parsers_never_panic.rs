@@ -1,14 +1,13 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
 use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pressure};
-use dbgctl_linux::cpu_list;
-use dbgctl_linux::etc::passwd;
+use dbgctl_linux::etc::{group, passwd};
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, oom_score, oom_score_adj,
-    schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat, wchan,
+    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, oom_score,
+    oom_score_adj, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat, wchan,
 };
-use dbgctl_linux::scene;
 use dbgctl_linux::target::ContainerId;
+use dbgctl_linux::{acl, cpu_list, entries, glob, scene};
 use proptest::prelude::*;
 
 const SAMPLES: &[&[u8]] = &[
@@ -37,6 +36,11 @@ const SAMPLES: &[&[u8]] = &[
     b"MemTotal: 24684092 kB\nMemAvailable: 22071064 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
     b"cache 524288\nhierarchical_memory_limit 9223372036854771712\ntotal_cache 524288\ntotal_rss 21016576\n",
     b"-1000\n",
+    b"www:x:33:ann,bob\nadm:x:4:\n",
+    b"36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n",
+    b"\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x02\0\x06\0\xe8\x03\0\0",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\x04name\0",
+    b"*[!a-z]?\\*",
     b"9223372036854771712\n",
     b"max\n",
     b"50000 100000\n",
@@ -134,6 +138,12 @@ proptest! {
             let _ = sockets::parse(protocol, &text);
         }
         let _ = passwd::parse(&text).name(0);
+        let _ = group::parse(&text).name(0);
+        let _ = mountinfo::parse(&text);
+        let _ = acl::parse(&text);
+        let _ = entries::parse(&text);
+        let _ = glob::matches(&text, b"name-7.log");
+        let _ = glob::matches(b"*[!a-c]?[0-9]*", &text);
         let _ = memory::parse_limit_in_bytes(&text, 4096);
         let _ = memory_stat::parse_v1(&text, 4096);
         let _ = memory_stat::parse_v2(&text);

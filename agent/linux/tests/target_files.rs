@@ -10,9 +10,11 @@ use std::thread;
 
 use dbgctl_linux::cgroupfs::{Cgroup, Limit, Version, memory};
 use dbgctl_linux::etc::passwd;
+use dbgctl_linux::file::FileKind;
 use dbgctl_linux::target::ContainerId;
-use dbgctl_linux::{Buffer, Pid, ReadError, Root};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use dbgctl_linux::{Buffer, LastLink, Pid, ReadError, Root};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, open, renameat2};
 use nix::sys::stat::Mode;
 
 const INIT: Pid = Pid(1);
@@ -100,8 +102,60 @@ fn magic_links_are_not_followed() {
 fn what_is_no_regular_file_is_refused_without_waiting() {
     let target = Target::new();
     nix::unistd::mkfifo(&target.path("etc/passwd"), Mode::S_IRWXU).unwrap();
-    assert_eq!(target.read("/etc/passwd", 100).unwrap_err().reason(), "invalid argument");
-    assert_eq!(target.read("/etc", 100).unwrap_err().reason(), "invalid argument");
+    assert_eq!(target.read("/etc/passwd", 100).unwrap_err().reason(), "a FIFO, not a regular file");
+    assert_eq!(target.read("/etc", 100).unwrap_err().reason(), "a directory, not a regular file");
+}
+
+#[test]
+fn whoever_waits_at_a_fifo_does_not_notice_that_it_was_looked_at() {
+    let target = Target::new();
+    let fifo = target.path("etc/passwd");
+    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    // Opening it to write without waiting fails for as long as nobody has it open to read.
+    let open_to_write = || open(&fifo, OFlag::O_WRONLY | OFlag::O_NONBLOCK, Mode::empty());
+    let found = target.root.target(INIT).unwrap();
+    let found = found.find(Path::new("/etc/passwd"), LastLink::Follow).unwrap();
+    assert_eq!(found.status().kind, FileKind::Fifo);
+    assert!(found.file().is_err() && found.directory().is_err() && found.acl().is_err());
+    assert_eq!(open_to_write().unwrap_err(), Errno::ENXIO);
+}
+
+#[test]
+fn what_was_found_is_what_is_opened_whatever_has_its_name_by_then() {
+    let target = Target::new();
+    target.write("a", "first");
+    let root = target.root.target(INIT).unwrap();
+    let found = root.find(Path::new("/a"), LastLink::Follow).unwrap();
+    fs::remove_file(target.path("a")).unwrap();
+    target.write("a", "second");
+    let mut buffer = Buffer::default();
+    assert_eq!(found.file().unwrap().read(100, &mut buffer).unwrap(), b"first");
+}
+
+#[test]
+fn a_directory_lists_what_it_holds_and_a_link_is_told_from_what_it_leads_to() {
+    let target = Target::new();
+    target.write("dir/a\n\x1b", "");
+    symlink("/dir", target.path("link")).unwrap();
+    let root = target.root.target(INIT).unwrap();
+    let link = root.find(Path::new("/link"), LastLink::Keep).unwrap();
+    assert_eq!((link.status().kind, link.link_target().unwrap()), (FileKind::Link, b"/dir".to_vec()));
+    let mut entries = root.find(Path::new("/link"), LastLink::Follow).unwrap().directory().unwrap();
+    assert_eq!(entries.next_entry().unwrap().unwrap().name.as_c_str(), c"a\n\x1b");
+    assert_eq!(entries.next_entry().unwrap(), None);
+}
+
+#[test]
+fn the_holes_of_a_file_are_skipped() {
+    let target = Target::new();
+    let file = fs::File::options().create(true).write(true).open(target.path("sparse")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 1 << 39).unwrap();
+    let root = target.root.target(INIT).unwrap();
+    let file = root.find(Path::new("/sparse"), LastLink::Follow).unwrap().file().unwrap();
+    let (start, end) = file.next_data(0, 1 << 40).unwrap().unwrap();
+    assert!(start <= 1 << 39 && end > 1 << 39 && end - start <= 1 << 20);
+    assert_eq!(file.next_data(end, 1 << 40).unwrap(), None);
 }
 
 #[test]

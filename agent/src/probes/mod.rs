@@ -5,6 +5,7 @@ pub mod connect;
 pub mod cpu;
 pub mod descriptors;
 pub mod environment;
+pub mod files;
 pub mod limits;
 pub mod memory;
 pub mod pids;
@@ -27,6 +28,14 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(environment::service(sources.clone()))
         .add_service(limits::service(sources.clone()))
         .add_service(pids::service(sources.clone()))
+        .add_service(files::access::service(sources.clone()))
+        .add_service(files::contents::service(sources.clone()))
+        .add_service(files::copies::service(sources.clone()))
+        .add_service(files::directories::service(sources.clone()))
+        .add_service(files::file_status::service(sources.clone()))
+        .add_service(files::mounts::service(sources.clone()))
+        .add_service(files::search::service(sources.clone()))
+        .add_service(files::usage::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))
         .add_service(stack::service(sources.clone()));

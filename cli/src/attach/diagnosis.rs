@@ -46,6 +46,8 @@ fn refused(target: &str, version: &str, status: &RpcStatus) -> Option<Error> {
             said,
             "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
         ),
+        // About a file: see `ProbeError::File` of the agent.
+        Code::Aborted => (said, "`ls`, `stat` and `find` of dbgctl show what is there"),
         Code::NotFound => (said, "it may have ended meanwhile: ask again"),
         Code::Unimplemented => (
             format!("the agent (dbgctl {version}) does not know this question"),

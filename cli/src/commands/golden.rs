@@ -39,6 +39,7 @@ pub(super) const QUESTIONS: &[&str] = &[
     "mem --pid 1 --maps",
     "stack",
     "stack --threads",
+    "cat /etc/passwd",
 ];
 
 fn tree() -> PathBuf {

@@ -16,6 +16,7 @@ mod tree;
 use dbgctl_proto::v1;
 
 use self::filter::Filter;
+pub(super) use self::filter::size;
 use self::list::{History, Listing, Since};
 use self::row::ProcessRow;
 pub(super) use self::row::{State, origin};

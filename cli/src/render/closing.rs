@@ -51,6 +51,14 @@ fn shorten(text: &str) -> &str {
     &text[..text.floor_char_boundary(MOST_BYTES)]
 }
 
+/// Writes the summary as an object, or `null`.
+pub(crate) fn field(summary: Option<&Summary>, object: &mut Object<'_>) {
+    match summary {
+        Some(summary) => object.object("summary", |object| fields(summary, object)),
+        None => object.null("summary"),
+    }
+}
+
 /// Writes the summary's fields.
 pub(crate) fn fields(summary: &Summary, object: &mut Object<'_>) {
     object.number("sent", summary.sent);

@@ -129,7 +129,12 @@ pub(crate) struct Cell<'a> {
     out: &'a mut String,
 }
 
-impl Cell<'_> {
+impl<'a> Cell<'a> {
+    /// A cell that is put together ahead of its table, in `out`.
+    pub(crate) fn into(out: &'a mut String) -> Self {
+        Self { out }
+    }
+
     /// Appends text.
     pub(crate) fn text(&mut self, text: impl AsRef<str>) {
         escape_into(text.as_ref().as_bytes(), self.out);

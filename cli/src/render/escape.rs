@@ -35,6 +35,23 @@ pub(super) fn escape_into(bytes: &[u8], out: &mut String) {
     }
 }
 
+/// Appends the content of a file as a terminal may show it: lines, tabs and backslashes stay, and what is no text or
+/// could mislead becomes an escape.
+pub(super) fn content_into(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\n' | '\t' => out.push(character),
+                _ if misleads(character) => escape_char(character, out),
+                _ => out.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            push_hex(*byte, out);
+        }
+    }
+}
+
 /// The text of a message as one line: like [`escape`], but a backslash stays as it is.
 ///
 /// For sentences, in which no one looks for the exact bytes.

@@ -8,6 +8,7 @@ mod column;
 mod escape;
 pub(crate) mod human;
 mod json;
+mod progress;
 mod table;
 pub(crate) mod talk;
 mod yaml;
@@ -19,6 +20,7 @@ use jiff::tz::TimeZone;
 pub(crate) use column::{Cell, Column, Emphasis, Row};
 pub(crate) use escape::one_line;
 pub(crate) use json::Object;
+pub(crate) use progress::Progress;
 pub(crate) use talk::{Notes, Talk};
 
 /// How an answer is shown.
@@ -119,6 +121,21 @@ impl Output {
     /// The time zone that times of day are shown in.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// True if a person sees it at once.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// Shows the content of a file: byte for byte, unless that would reach a terminal.
+    pub(crate) fn content(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.terminal.is_none() {
+            return self.writer.write_all(bytes);
+        }
+        self.scratch.clear();
+        escape::content_into(bytes, &mut self.scratch);
+        self.writer.write_all(self.scratch.as_bytes())
     }
 
     /// Begins the next of several answers.

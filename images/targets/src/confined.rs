@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
     let is_filtered = arguments.next().as_deref() != Some("--unfiltered");
 
     privilege::drop_to(hold)?;
-    let page = fix_open_how()?;
+    let [page, _] = fix_open_how()?;
     if is_filtered {
         seccomp::install(&effects)?;
     }

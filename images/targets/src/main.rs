@@ -18,6 +18,7 @@ mod churn;
 mod confined;
 mod crash;
 mod exit;
+mod files;
 mod fill;
 mod hostile;
 mod kill_agent;
@@ -27,6 +28,7 @@ mod many_open;
 mod memory;
 mod open;
 mod process;
+mod race;
 mod record;
 mod serve;
 mod signal;
@@ -61,6 +63,8 @@ usage: target-program COMMAND
   burn [--user 1] [--system 0]       threads that use all the CPU they get
   write PATH KIB [--times N]         that much written and stored, again and again
   many-open N                        one process with N open files
+  files [--many N]                   files that are hard to look at
+  race READS                         read through a directory that is swapped with a link, safely and not
   exit CODE [--after SECONDS]        end with that code
   crash                              end by abort
   attack [--once PID]                try to get into every new process
@@ -96,6 +100,8 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "fill" => fill::run(arguments),
         "churn" => churn::run(arguments),
         "hostile" => hostile::run(arguments),
+        "files" => files::run(arguments),
+        "race" => race::run(arguments),
         "threads" => threads::run(arguments),
         "open" => open::run(),
         "blocked" => blocked::run(),

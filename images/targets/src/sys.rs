@@ -4,6 +4,7 @@
     reason = "fork, signal handlers, pidfd_getfd and forbidden calls have no safe wrapper"
 )]
 
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -69,6 +70,31 @@ pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> nix::Result<()>
         // SAFETY: `_exit` has no precondition.
         unsafe { libc::_exit(0) }
     }
+    nix::errno::Errno::result(result).map(drop)
+}
+
+/// Gives each of two files the name of the other, at once: renameat2(2), which nix does not wrap for musl.
+pub(crate) fn exchange(one: &CStr, other: &CStr) -> nix::Result<()> {
+    const RENAME_EXCHANGE: libc::c_uint = 2;
+    // SAFETY: both paths end in zero, and the kernel only reads them.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            RENAME_EXCHANGE,
+        )
+    };
+    nix::errno::Errno::result(result).map(drop)
+}
+
+/// Sets an extended attribute of a file, see setxattr(2).
+pub(crate) fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> nix::Result<()> {
+    // SAFETY: both names end in zero, and the kernel reads as many bytes as the value has.
+    let result =
+        unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
     nix::errno::Errno::result(result).map(drop)
 }
 

@@ -3,6 +3,22 @@
 /// The needs of every RPC, by path.
 pub const NEEDS: &[Needs] = &[
     Needs {
+        path: "/dbgctl.v1.AccessService/ExplainAccess",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to see what lies in directories that the agent may not enter",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.AgentService/Handshake",
         effect: Effect::Observes,
         capabilities: &[],
@@ -16,6 +32,38 @@ pub const NEEDS: &[Needs] = &[
         path: "/dbgctl.v1.ConnectService/Connect",
         effect: Effect::SendsTraffic,
         capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.ContentService/ReadFile",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read what only its owner may read",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.CopyService/CopyOut",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read what only its owner may read",
+                optional: true,
+            },
+        ],
     },
     Needs {
         path: "/dbgctl.v1.ProcessService/ListProcesses",
@@ -56,6 +104,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.DirectoryService/ListDirectory",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to list what only its owner may list",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.EnvironmentService/ListEnvironments",
         effect: Effect::Observes,
         capabilities: &[
@@ -67,6 +131,22 @@ pub const NEEDS: &[Needs] = &[
             Capability {
                 name: "CAP_DAC_READ_SEARCH",
                 reason: "to read the environment of processes of other users",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.FileStatusService/GetFileStatus",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may enter",
                 optional: true,
             },
         ],
@@ -110,12 +190,44 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.MountService/ListMounts",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may enter",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.PidService/ListPids",
         effect: Effect::Observes,
         capabilities: &[
             Capability {
                 name: "CAP_SYS_PTRACE",
                 reason: "to read the target's own cgroup files: tasks and their limit",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.SearchService/FindFiles",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may list",
                 optional: true,
             },
         ],
@@ -132,6 +244,22 @@ pub const NEEDS: &[Needs] = &[
             Capability {
                 name: "CAP_DAC_READ_SEARCH",
                 reason: "to read the system calls of threads of other users",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.UsageService/MeasureUsage",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to reach the target's files",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to look into directories that only their owner may list",
                 optional: true,
             },
         ],

@@ -89,6 +89,31 @@ fn take_over_with(
     Outcome { attempts: part("attempts"), permitted: part("permitted") }
 }
 
+/// A target that swaps a directory with a link out of it: whose files are read through the agent's own opener, in a
+/// container like the sidecar, and whose by a plain open.
+#[test]
+fn no_read_of_fifty_thousand_leaves_the_targets_root_while_a_directory_is_swapped_with_a_link() {
+    const READS: u64 = 50_000;
+    let target = Target::run(&["-v", "/files"], &["files", "--many", "1"]).ready();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "of the agent").unwrap();
+    let (name, volume) = (unique("race"), format!("{}:/outside:ro", outside.path().display()));
+    let container = format!("container:{}", target.id);
+    let (capabilities, reads) = (["SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"], READS.to_string());
+    let mut arguments = vec!["run", "--rm", "--read-only", "--label", "dbgctl-test=1", "--name", &name];
+    arguments.extend(["--cap-drop", "ALL", "--network", "none", "--pid", &container, "-v", &volume]);
+    arguments.extend(capabilities.iter().flat_map(|capability| ["--cap-add", capability]));
+    arguments.extend([target_image(), "race", "--hold", "CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH", &reads]);
+
+    let report = docker(&arguments).expect(0).json().remove(0);
+
+    let count = |what: &str| report[what].as_u64().unwrap();
+    assert_eq!(count("of_agent"), 0, "{report}");
+    assert_eq!(count("of_target") + count("refused"), READS, "{report}");
+    assert!(count("of_target") > 0 && count("refused") > 0, "{report}");
+    assert!(count("plainly_of_agent") > 0, "the control was not led astray: {report}");
+}
+
 fn tempting() -> Target {
     alone(&["tempting"])
 }
@@ -123,7 +148,7 @@ fn at_every_level_each_attempt_of_an_agent_that_was_taken_over_is_refused() {
             assert_eq!(result, expected, "level {level}: {attempt}");
         }
         for (work, result) in &outcome.permitted {
-            let needs_ptrace = work.contains("smaps_rollup") || work.contains("file of the target");
+            let needs_ptrace = work.contains("smaps_rollup") || work.contains("of the target");
             let expected = if level == "0" && needs_ptrace { "EACCES" } else { "allowed" };
             assert_eq!(result, expected, "level {level}: {work}");
         }

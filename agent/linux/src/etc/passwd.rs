@@ -13,13 +13,24 @@ const BOUND_BYTES: usize = 1 << 20;
 /// The users of the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Users {
-    names: HashMap<u32, Vec<u8>>,
+    users: HashMap<u32, User>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct User {
+    name: Vec<u8>,
+    gid: Option<u32>,
 }
 
 impl Users {
     /// The name of user `uid`, any bytes but `:` and newline.
     pub fn name(&self, uid: u32) -> Option<&[u8]> {
-        self.names.get(&uid).map(Vec::as_slice)
+        self.users.get(&uid).map(|user| user.name.as_slice())
+    }
+
+    /// The group of user `uid`.
+    pub fn group(&self, uid: u32) -> Option<u32> {
+        self.users.get(&uid)?.gid
     }
 }
 
@@ -36,15 +47,16 @@ pub fn read(root: &Root, pid: Pid, buffer: &mut Buffer) -> Result<Users, ReadErr
 /// Parses the text of the file. Of two lines with the same uid the first counts, as in getpwuid(3);
 /// lines that name no user are skipped.
 pub fn parse(text: &[u8]) -> Users {
-    let mut names = HashMap::new();
+    let mut users = HashMap::new();
     for line in text.split(|&byte| byte == b'\n') {
         let mut fields = line.split(|&byte| byte == b':');
         let (Some(name), Some(uid)) = (fields.next(), fields.nth(1).and_then(unsigned32)) else { continue };
         if !name.is_empty() && !name.starts_with(b"#") {
-            names.entry(uid).or_insert_with(|| name.to_vec());
+            let gid = fields.next().and_then(unsigned32);
+            users.entry(uid).or_insert_with(|| User { name: name.to_vec(), gid });
         }
     }
-    Users { names }
+    Users { users }
 }
 
 #[cfg(test)]
@@ -57,6 +69,7 @@ mod tests {
             parse(b"root:x:0:0::/:/bin/sh\n#c:x:1:1\n\nx:y\ntoor:x:0:0\n\xff:x:65532:1:::\n:x:7:7\nn:x:-1:");
         assert_eq!(users.name(0), Some(&b"root"[..]));
         assert_eq!(users.name(65532), Some(&b"\xff"[..]));
+        assert_eq!([0, 65532, 1].map(|uid| users.group(uid)), [Some(0), Some(1), None]);
         assert_eq!([1, 7].map(|uid| users.name(uid)), [None, None]);
     }
 }

@@ -1,7 +1,7 @@
-//! `/proc/self/status`, as far as it says who the reader is and what it may do. See proc_pid_status(5).
+//! `/proc/<pid>/status`, as far as it says who a process is and what it may do. See proc_pid_status(5).
 
 use crate::capability::CapabilitySet;
-use crate::{Buffer, ProcName, ReadError, Root};
+use crate::{Buffer, Pid, ProcName, ReadError, Root};
 
 const BOUND_BYTES: usize = 64 << 10;
 
@@ -22,6 +22,8 @@ pub struct Identity {
     pub permitted: CapabilitySet,
     /// What is in force.
     pub effective: CapabilitySet,
+    /// What an exec by root may give at most.
+    pub bounding: CapabilitySet,
     /// What an unprivileged exec keeps.
     pub ambient: CapabilitySet,
     /// See PR_SET_NO_NEW_PRIVS in prctl(2).
@@ -41,6 +43,17 @@ pub fn read(root: &Root) -> Result<Identity, ReadError> {
     Ok(parse(content.bytes))
 }
 
+/// Reads the file of process `pid`, whose main thread stands for all of them.
+///
+/// # Errors
+///
+/// [`ReadError`]; the process may have ended.
+pub fn read_of(root: &Root, pid: Pid) -> Result<Identity, ReadError> {
+    let mut buffer = Buffer::default();
+    let content = root.read(&ProcName::of(pid, "status"), BOUND_BYTES, &mut buffer)?;
+    Ok(parse(content.bytes))
+}
+
 /// Parses the file's text. What is not there keeps its default; what is not a number counts as absent.
 pub fn parse(text: &[u8]) -> Identity {
     let text = String::from_utf8_lossy(text);
@@ -56,6 +69,7 @@ pub fn parse(text: &[u8]) -> Identity {
             "CapInh" => identity.inheritable = capabilities(value),
             "CapPrm" => identity.permitted = capabilities(value),
             "CapEff" => identity.effective = capabilities(value),
+            "CapBnd" => identity.bounding = capabilities(value),
             "CapAmb" => identity.ambient = capabilities(value),
             "NoNewPrivs" => identity.no_new_privileges = value == "1",
             "Seccomp_filters" => identity.seccomp_filters = value.parse().ok(),

@@ -10,6 +10,7 @@ mod keyed;
 pub mod limits;
 pub mod loadavg;
 pub mod meminfo;
+pub mod mountinfo;
 pub mod oom_score;
 pub mod oom_score_adj;
 pub mod owner;

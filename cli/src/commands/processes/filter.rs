@@ -162,7 +162,7 @@ fn state(name: &str) -> Option<&'static str> {
 }
 
 /// A number of bytes; units are binary, with or without `i` and `B`.
-fn size(text: &str) -> Option<i128> {
+pub(in crate::commands) fn size(text: &str) -> Option<i128> {
     let end =
         text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);

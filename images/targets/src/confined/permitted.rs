@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use dbgctl_linux::procfs::pids;
-use dbgctl_linux::{Buffer, Pid, ProcName, ReadError, Root};
+use dbgctl_linux::{Buffer, LastLink, Pid, ProcName, ReadError, Root};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::{self, getpid};
@@ -23,6 +23,7 @@ pub(super) fn all() -> Vec<(&'static str, nix::Result<()>)> {
         ("read stat", read_proc("stat")),
         ("read smaps_rollup", read_proc("smaps_rollup")),
         ("read a file of the target", read_file("/open/everyones")),
+        ("list a directory of the target", list_directory("/open")),
         ("list processes", list_processes()),
         ("connect by TCP", connect()),
         ("start a thread", thread::Builder::new().spawn(|| ()).map(drop).map_err(|error| errno(&error))),
@@ -41,6 +42,14 @@ fn read_file(path: &str) -> nix::Result<()> {
     let mut buffer = Buffer::default();
     let file = root()?.open_in(INIT, Path::new(path)).map_err(|error| read_errno(&error))?;
     some(file.read(4096, &mut buffer).map_err(|error| read_errno(&error))?.len())
+}
+
+fn list_directory(path: &str) -> nix::Result<()> {
+    let root = root()?;
+    let target = root.target(INIT).map_err(|error| read_errno(&error))?;
+    let found = target.find(Path::new(path), LastLink::Keep).map_err(|error| read_errno(&error))?;
+    let mut directory = found.directory().map_err(|error| read_errno(&error))?;
+    some(usize::from(directory.next_entry().map_err(|error| read_errno(&error))?.is_some()))
 }
 
 fn list_processes() -> nix::Result<()> {
@@ -63,7 +72,7 @@ fn root() -> nix::Result<Root> {
 fn read_errno(error: &ReadError) -> Errno {
     match error {
         ReadError::Io { source, .. } => errno(source),
-        ReadError::Malformed { .. } => Errno::EBADMSG,
+        ReadError::OtherKind { .. } | ReadError::Malformed { .. } => Errno::EBADMSG,
     }
 }
 
