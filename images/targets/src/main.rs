@@ -50,7 +50,7 @@ usage: target-program COMMAND
 
   serve [--port 8080] [--workers 2]  answer HTTP from several processes
   zombies N                          N children that nobody reaps
-  many N                             N idle children, named idle-<i>
+  many N [--files M]                 N idle children, named idle-<i>, with M open files each
   memory MIB                         that much touched anonymous memory
   leak [--mib-per-minute 60]         takes more and more memory, evenly
   cache DIRECTORY                    writes, reads and removes a file there, again and again

@@ -4,9 +4,11 @@
 //! ratios, not the milliseconds.
 
 mod attach;
+mod beside;
 mod first_attach;
 mod http;
 mod kill;
+mod observe;
 mod private_engine;
 mod processes;
 mod program;
@@ -48,6 +50,8 @@ enum Subject {
     Attach,
     /// P4: ten thousand processes; the agent's memory and its rest
     Ps,
+    /// P5: the memory and the open files of ten thousand processes
+    Observe,
     /// R1: what is left when dbgctl is killed at a random moment
     Kill,
 }
@@ -93,7 +97,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         cycles: args.cycles,
         tools: Tools::make(workspace)?,
     };
-    let all = [Subject::Attach, Subject::Ps, Subject::Kill];
+    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Kill];
     let wanted = if args.what.is_empty() { &all[..] } else { &args.what[..] };
     let mut failed = Vec::new();
     for subject in wanted {
@@ -118,6 +122,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Ps => {
             let mut report = Report::new("ps", "Ten thousand processes");
             processes::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Observe => {
+            let mut report = Report::new("observe", "Memory and open files of ten thousand processes");
+            observe::measure(bench, &mut report)?;
             report
         }
         Subject::Kill => {

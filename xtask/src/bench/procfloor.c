@@ -1,6 +1,8 @@
 // The least that a list of all processes can cost: reads what the agent reads, and keeps nothing of it.
 //
 //   procfloor walk         stat, cmdline and the owner of every process, once
+//   procfloor rollup       stat and smaps_rollup of every process, once
+//   procfloor links        stat and what every open file of every process leads to, once
 //   procfloor run COMMAND  runs COMMAND with its output thrown away
 //
 // Prints: user and system CPU time and wall time in microseconds, processes, bytes read.
@@ -33,7 +35,23 @@ static void read_file(int proc, const char *name) {
     close(file);
 }
 
-static void walk(void) {
+static void links(int proc, const char *name) {
+    static char link[4096];
+    int file = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0)
+        return;
+    DIR *directory = fdopendir(file);
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        ssize_t count = readlinkat(dirfd(directory), entry->d_name, link, sizeof link);
+        bytes += count > 0 ? count : 0;
+    }
+    closedir(directory);
+}
+
+static void walk(const char *what) {
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fdopendir(dup(proc));
     char name[300];
@@ -47,10 +65,18 @@ static void walk(void) {
         memcpy(name, entry->d_name, length);
         strcpy(name + length, "/stat");
         read_file(proc, name);
-        strcpy(name + length, "/cmdline");
-        read_file(proc, name);
-        name[length] = 0;
-        fstatat(proc, name, &owner, AT_SYMLINK_NOFOLLOW);
+        if (what[0] == 'w') {
+            strcpy(name + length, "/cmdline");
+            read_file(proc, name);
+            name[length] = 0;
+            fstatat(proc, name, &owner, AT_SYMLINK_NOFOLLOW);
+        } else if (what[0] == 'r') {
+            strcpy(name + length, "/smaps_rollup");
+            read_file(proc, name);
+        } else {
+            strcpy(name + length, "/fd");
+            links(proc, name);
+        }
     }
 }
 
@@ -75,12 +101,12 @@ static long microseconds(struct timeval time) { return time.tv_sec * 1000000L + 
 int main(int count, char **arguments) {
     struct timespec start, end;
     struct rusage usage;
-    int walks = count == 2 && !strcmp(arguments[1], "walk");
+    int walks = count == 2 && strchr("wrl", arguments[1][0]);
     if (!walks && (count < 3 || strcmp(arguments[1], "run")))
         return 2;
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (walks)
-        walk();
+        walk(arguments[1]);
     else
         run(arguments + 2);
     clock_gettime(CLOCK_MONOTONIC, &end);
