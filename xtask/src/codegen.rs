@@ -16,6 +16,9 @@ pub(crate) fn generate(workspace: &Path, out: &Path) -> Result {
     fs::write(out.join("needs.rs"), needs_table(&needs_of(&compiler)?)?)?;
     tonic_prost_build::configure()
         .out_dir(out)
+        // Rows are moved several times, and most descriptors have neither.
+        .boxed(".dbgctl.v1.Descriptor.details")
+        .boxed(".dbgctl.v1.Descriptor.socket")
         .build_transport(false)
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")

@@ -96,15 +96,21 @@ fn collect(
     let mut reader = Reader {
         sources,
         details: wanted.details,
+        most_open: 0,
         sockets: SocketNames::default(),
         buffer: Buffer::default(),
     };
     listing::processes(sources, &wanted.pids, out, |stat, out| reader.process(stat, out))
 }
 
+/// So many open files make the limit interesting, whatever others have.
+const MANY: usize = 64;
+
 struct Reader<'s> {
     sources: &'s Sources,
     details: bool,
+    /// Descriptors of one process so far.
+    most_open: usize,
     sockets: SocketNames,
     buffer: Buffer,
 }
@@ -129,16 +135,19 @@ impl Reader<'_> {
         };
         let mut process = None;
         if !numbers.is_empty() {
-            let limits = limits::read(root, stat.pid, &mut self.buffer);
+            let is_worth_a_file = self.details || numbers.len() >= MANY || numbers.len() > self.most_open;
+            self.most_open = self.most_open.max(numbers.len());
+            let limits = is_worth_a_file.then(|| limits::read(root, stat.pid, &mut self.buffer));
             process = Some(v1::DescriptorProcess {
                 pid: stat.pid.0,
                 command: stat.command.to_vec(),
                 open: u32::try_from(numbers.len()).unwrap_or(u32::MAX),
-                limit: readable("limits of open files", limits, &mut out.gaps).and_then(open_files),
+                limit: limits
+                    .and_then(|limits| readable("limits of open files", limits, &mut out.gaps))
+                    .and_then(open_files),
             });
         }
         for number in numbers {
-            out.room()?;
             let descriptor =
                 match self.descriptor(stat.pid.0, number, &descriptors, infos.as_ref(), &mut out.gaps) {
                     Ok(descriptor) => descriptor,
@@ -185,7 +194,7 @@ impl Reader<'_> {
             name = name.map(|name| [name.as_slice(), b" (deleted)"].concat());
         }
         let socket = match kind {
-            Kind::Socket(inode) => self.sockets.get(inode, self.sources.root(), gaps),
+            Kind::Socket(inode) => self.sockets.get(inode, self.sources.root(), gaps).map(Box::new),
             _ => None,
         };
         let (mut details, mut inode) = (None, behind.map(|status| status.inode));
@@ -197,7 +206,7 @@ impl Reader<'_> {
             };
             let info = info.unwrap_or_default();
             inode = inode.or(info.inode);
-            details = Some(details_message(kind, info, behind.as_ref()));
+            details = Some(Box::new(details_message(kind, info, behind.as_ref())));
         }
         let sized = behind.filter(|_| has_size || is_regular(behind.as_ref()));
         Ok(v1::Descriptor {

@@ -36,7 +36,7 @@ perf_event, userfaultfd, namespace, other.
 A deleted file keeps its space until the last process closes it. The limit of open files is that of \
 RLIMIT_NOFILE (`ulimit -n`): at the limit, opening anything fails with EMFILE, \"too many open files\".
 
-It costs one system call per open file, three with -o wide, json or yaml. Nothing is opened through a \
+The narrow table looks at the limit only of processes with many open files, -o wide at all of them. It costs one system call per open file, three with -o wide, json or yaml. Nothing is opened through a \
 descriptor.";
 
 /// List the open files
@@ -181,7 +181,8 @@ fn footprint(response: &v1::ListDescriptorsResponse) -> usize {
         |process: &DescriptorProcess| size_of::<DescriptorProcess>() + process.command.capacity();
     let of_descriptor = |descriptor: &Descriptor| {
         let socket = descriptor.socket.as_ref().map_or(0, |socket| {
-            socket.protocol.capacity()
+            size_of::<v1::DescriptorSocket>()
+                + socket.protocol.capacity()
                 + socket.local.capacity()
                 + socket.remote.capacity()
                 + socket.state.capacity()
@@ -190,6 +191,7 @@ fn footprint(response: &v1::ListDescriptorsResponse) -> usize {
         // The row holds the command as well.
         size_of::<DescriptorRow>()
             + 64
+            + descriptor.details.as_ref().map_or(0, |_| size_of::<v1::DescriptorDetails>())
             + descriptor.name.as_ref().map_or(0, Vec::capacity)
             + socket
             + texts.map(|text| size_of::<String>() + text.capacity()).sum::<usize>()

@@ -3607,7 +3607,9 @@ pub struct DescriptorProcess {
     /// How many descriptors it had when they were listed.
     #[prost(uint32, tag = "3")]
     pub open: u32,
-    /// The soft limit of RLIMIT_NOFILE, see getrlimit(2): numbers are below it. Absent: not readable.
+    /// The soft limit of RLIMIT_NOFILE, see getrlimit(2): numbers are below it. Absent: not
+    /// readable, or not looked at: without details it is read only where 64 or more are open, or more than
+    /// in any process before.
     #[prost(uint64, optional, tag = "4")]
     pub limit: ::core::option::Option<u64>,
 }
@@ -3641,11 +3643,11 @@ pub struct Descriptor {
     #[prost(message, optional, tag = "9")]
     pub device: ::core::option::Option<DescriptorDevice>,
     /// Of a socket: what is known of it in the target's network namespace. Absent: nothing.
-    #[prost(message, optional, tag = "10")]
-    pub socket: ::core::option::Option<DescriptorSocket>,
+    #[prost(message, optional, boxed, tag = "10")]
+    pub socket: ::core::option::Option<::prost::alloc::boxed::Box<DescriptorSocket>>,
     /// Present if asked for.
-    #[prost(message, optional, tag = "11")]
-    pub details: ::core::option::Option<DescriptorDetails>,
+    #[prost(message, optional, boxed, tag = "11")]
+    pub details: ::core::option::Option<::prost::alloc::boxed::Box<DescriptorDetails>>,
 }
 /// A socket, as the tables of proc_pid_net(5) have it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

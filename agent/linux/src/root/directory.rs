@@ -40,7 +40,7 @@ impl Root {
 impl ProcDirectory {
     /// The numeric entries, ascending.
     pub(crate) fn numbers(&mut self) -> Result<Vec<u32>, ReadError> {
-        let mut numbers = Vec::new();
+        let mut numbers = Vec::with_capacity(16);
         for entry in self.dir.iter() {
             let entry = entry.map_err(|errno| failed("list", self.path.clone(), errno))?;
             numbers.extend(crate::number::unsigned32(entry.file_name().to_bytes()));

@@ -72,7 +72,7 @@ impl Row for DescriptorRow {
 
 impl DescriptorRow {
     fn details(&self) -> Option<&DescriptorDetails> {
-        self.descriptor.details.as_ref()
+        self.descriptor.details.as_deref()
     }
 
     fn write_name(&self, cell: &mut Cell<'_>) {

@@ -42,11 +42,11 @@ fn parts() -> Vec<Part> {
     let log = Descriptor {
         deleted: true,
         size_bytes: Some(5 << 20),
-        details: Some(DescriptorDetails {
+        details: Some(Box::new(DescriptorDetails {
             access: DescriptorAccess::Write.into(),
             flags: vec!["O_APPEND".into(), "O_CLOEXEC".into()],
             ..DescriptorDetails::default()
-        }),
+        })),
         ..descriptor(5, DescriptorKind::Regular, b"/var/log/a\nb")
     };
     let socket = DescriptorSocket {
@@ -55,8 +55,10 @@ fn parts() -> Vec<Part> {
         remote: "10.0.0.2:5123".into(),
         state: "established".into(),
     };
-    let connected =
-        Descriptor { socket: Some(socket), ..descriptor(9, DescriptorKind::Socket, b"socket:[4242]") };
+    let connected = Descriptor {
+        socket: Some(Box::new(socket)),
+        ..descriptor(9, DescriptorKind::Socket, b"socket:[4242]")
+    };
     let descriptors = vec![
         descriptor(0, DescriptorKind::CharacterDevice, b"/dev/null"),
         log,

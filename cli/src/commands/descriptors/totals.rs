@@ -68,10 +68,12 @@ fn nearest(processes: &[DescriptorProcess]) -> Option<String> {
     let verdict = if percent >= NEARLY_OUT_PERCENT { ": soon it can open no more" } else { "" };
     let (open, limit) = (process.open, process.limit.unwrap_or_default());
     let percent = Percent(percent);
-    Some(format!(
-        "closest to its limit: process {} ({command}) with {open} of {limit} ({percent}%){verdict}",
-        process.pid
-    ))
+    // Where few files are open the agent does not look at the limit.
+    let among = match processes.iter().all(|process| process.limit.is_some()) {
+        true => "closest to its limit",
+        false => "of those with most open files, closest to its limit",
+    };
+    Some(format!("{among}: process {} ({command}) with {open} of {limit} ({percent}%){verdict}", process.pid))
 }
 
 #[cfg(test)]
@@ -115,7 +117,7 @@ mod tests {
             nearest(&[process(1, 900, Some(524_288)), process(7, 980, Some(1024)), process(8, 1, None)]);
         assert_eq!(
             line.unwrap(),
-            "closest to its limit: process 7 (web) with 980 of 1024 (95.7%): soon it can open no more"
+            "of those with most open files, closest to its limit: process 7 (web) with 980 of 1024 (95.7%): soon it can open no more"
         );
         assert_eq!(nearest(&[process(8, 1, None)]), None);
     }
