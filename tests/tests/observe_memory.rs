@@ -144,20 +144,21 @@ fn each_process_weighs_what_the_hosts_kernel_says() {
 }
 
 #[test]
-fn a_killed_process_is_counted_and_the_limit_was_reached() {
+fn a_killed_process_is_counted() {
     let target =
         Target::run(&["--memory", "48m", "--memory-swap", "48m"], &["serve", "--workers", "1"]).ready();
 
     let killed = target.exec(&["memory", "100"]);
 
     assert_ne!(killed.code, Some(0), "{killed:?}");
-    let mut events = Value::Null;
+    let mut cgroup_now = Value::Null;
     eventually(Duration::from_secs(10), || {
-        events = cgroup(&mem(&target, &[]))["events"].take();
-        events["oom_kill"] == 1
+        cgroup_now = cgroup(&mem(&target, &[]));
+        cgroup_now["events"]["oom_kill"] == 1
     });
-    assert_eq!(events["oom_kill"], 1, "{events}");
-    assert!(events["max"].as_u64().unwrap() > 0, "{events}");
+    assert_eq!(cgroup_now["events"]["oom_kill"], 1, "{cgroup_now}");
+    // Some kernels have the counter of version 1 and do not count.
+    assert!(cgroup_now["version"] == 1 || cgroup_now["events"]["max"].as_u64() > Some(0), "{cgroup_now}");
     let table = dbgctl(&["mem", &target.id]).expect(0).stdout();
     assert!(table.contains("1 process was killed for lack of memory"), "{table}");
 }
