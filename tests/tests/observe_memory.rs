@@ -144,6 +144,25 @@ fn each_process_weighs_what_the_hosts_kernel_says() {
 }
 
 #[test]
+fn files_in_memory_are_named_with_what_is_in_them() {
+    let options = ["--memory", "200m", "--tmpfs", "/scratch", "--user", "1000:1000"];
+    let target = Target::run(&options, &["fill", "/scratch/file", "30"]).ready();
+
+    let mem = mem(&target, &[]);
+    let table = dbgctl(&["mem", &target.id]).expect(0).stdout();
+
+    let mounts = mem.json()[0]["header"]["tmpfs"].take();
+    let scratch = mounts.as_array().unwrap().iter().find(|mount| mount["mount_point"] == "/scratch");
+    let scratch = scratch.unwrap_or_else(|| panic!("{mem:?}"));
+    assert_eq!(scratch["used_bytes"], 30 * MIB, "{scratch}");
+    assert_near("shmem", &cgroup(&mem)["stat"]["shmem_bytes"], 30 * MIB, stock());
+    assert!(table.contains("30.0 MiB in /scratch"), "{table}");
+    let reconciliation = last(&mem)["reconciliation"].take();
+    assert!(reconciliation["unexplained_bytes"].as_u64().unwrap() < 30 * MIB / 20 + stock(), "{mem:?}");
+    assert_eq!(mem.summary()["gaps"].as_array().unwrap().len(), 0, "{mem:?}");
+}
+
+#[test]
 fn a_killed_process_is_counted() {
     let target =
         Target::run(&["--memory", "48m", "--memory-swap", "48m"], &["serve", "--workers", "1"]).ready();

@@ -17,6 +17,7 @@ pub mod scene;
 pub mod sys;
 pub mod syscall_names;
 pub mod target;
+pub mod tmpfs;
 
 pub use clock::{Moment, Units};
 pub use error::{BadLine, ReadError};

@@ -9,6 +9,7 @@ use nix::NixPath as _;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use nix::unistd::read;
 
 use crate::{Pid, ReadError, sys};
@@ -186,6 +187,31 @@ impl Root {
         buffer.fill(bound, 1, |bytes| read(&file, bytes)).map_err(|errno| cannot("read", errno))
     }
 
+    /// The room in the file system in memory that `path` leads to, as process `pid` sees it. `None` if it leads to another.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Io`]: permission denied without CAP_SYS_PTRACE.
+    pub(crate) fn room_in_memory(&self, pid: Pid, path: &Path) -> Result<Option<Room>, ReadError> {
+        let name = ProcName::of(pid, "root");
+        let root = openat(&self.proc, name.as_c_str(), DIRECTORY, Mode::empty())
+            .map_err(|errno| self.cannot("open", &name, errno))?;
+        let below = path.strip_prefix("/").unwrap_or(path);
+        let opened = below.with_nix_path(|below| sys::open_below(root.as_fd(), below)).flatten();
+        let statfs = opened.and_then(|directory| fstatfs(&directory));
+        let statfs = statfs.map_err(|errno| failed("look into", self.proc_path(&name).join(below), errno))?;
+        if statfs.filesystem_type() != TMPFS_MAGIC {
+            return Ok(None);
+        }
+        // Its type differs between C libraries and architectures.
+        let block_bytes = u64::try_from(i128::from(statfs.block_size())).unwrap_or_default();
+        let used = statfs.blocks().saturating_sub(statfs.blocks_free());
+        Ok(Some(Room {
+            used_bytes: used.saturating_mul(block_bytes),
+            size_bytes: statfs.blocks().saturating_mul(block_bytes),
+        }))
+    }
+
     /// Opens a regular file as process `pid` sees it: `path` below `/proc/<pid>/root`.
     ///
     /// The path is the target's to shape: no symbolic link leads out of the target's root, no magic link
@@ -234,6 +260,13 @@ impl Root {
         let denied = || fstatat(&self.proc, format!("{name}.denied").as_str(), AtFlags::empty()).is_ok();
         if self.recorded && denied() { Errno::EACCES } else { errno }
     }
+}
+
+/// Room in a file system, see statfs(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) used_bytes: u64,
+    pub(crate) size_bytes: u64,
 }
 
 /// An open regular file of the target.
