@@ -23,6 +23,7 @@ pub mod scene;
 pub mod sys;
 pub mod syscall_names;
 pub mod target;
+pub mod tmpfs;
 pub mod walk;
 
 pub use clock::{Moment, Units};

@@ -112,7 +112,7 @@ fn collect(
         sampled_boottime_nanos: listed.boottime_nanos,
         resident_bytes_to_read: to_read.map(|process| process.resident_bytes).fold(0, u64::saturating_add),
         machine: accounts::machine_message(sources, &mut buffer, &mut out.gaps),
-        tmpfs: Vec::new(),
+        tmpfs: accounts::tmpfs_messages(sources.root(), init, &mut out.gaps),
     };
     out.lead(v1::ListMemoryResponse { part: Some(Part::Header(header)) })?;
 

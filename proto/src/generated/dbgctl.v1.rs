@@ -5934,7 +5934,7 @@ pub struct CgroupMemoryEvents {
     /// v2: slowed down at `high`.
     #[prost(uint64, optional, tag = "2")]
     pub high: ::core::option::Option<u64>,
-    /// About to exceed `limit`. v1: memory.failcnt.
+    /// About to exceed `limit`. v1: memory.failcnt and memory.memsw.failcnt.
     #[prost(uint64, optional, tag = "3")]
     pub max: ::core::option::Option<u64>,
     /// v2: at `limit`, and nothing could be reclaimed.

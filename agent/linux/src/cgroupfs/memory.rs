@@ -82,8 +82,11 @@ fn read_v1(files: &mut Files<'_, '_>, page_bytes: u64) -> Memory {
         ..stat
     });
     let oom_control = files.read("memory.oom_control", keyed::parse);
+    // Where both limits are the same, the one with swap is reached first.
+    let reached =
+        [files.read("memory.failcnt", parse_number), files.read("memory.memsw.failcnt", parse_number)];
     let events = MemoryEvents {
-        max: files.read("memory.failcnt", parse_number),
+        max: reached.into_iter().flatten().reduce(u64::saturating_add),
         // Since Linux 4.13.
         oom_kill: oom_control.and_then(|lines| lines.get("oom_kill")),
         ..MemoryEvents::default()
@@ -185,7 +188,8 @@ mod tests {
         ("memory.max_usage_in_bytes", "23068672\n"),
         ("memory.kmem.usage_in_bytes", "315392\n"),
         ("memory.kmem.tcp.usage_in_bytes", "0\n"),
-        ("memory.failcnt", "3\n"),
+        ("memory.failcnt", "1\n"),
+        ("memory.memsw.failcnt", "2\n"),
         ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
         ("memory.stat", "cache 1\nrss 2\ntotal_cache 524288\ntotal_rss 21016576\ntotal_swap 4096\n"),
     ];

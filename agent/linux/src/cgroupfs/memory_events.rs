@@ -12,7 +12,7 @@ pub struct MemoryEvents {
     pub low: Option<u64>,
     /// Slowed down at `memory.high`.
     pub high: Option<u64>,
-    /// About to exceed the limit. In version 1 `memory.failcnt`.
+    /// About to exceed the limit. In version 1 `memory.failcnt` and `memory.memsw.failcnt`.
     pub max: Option<u64>,
     /// At the limit, and nothing could be reclaimed.
     pub oom: Option<u64>,

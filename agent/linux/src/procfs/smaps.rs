@@ -32,10 +32,13 @@ pub struct Figures {
     pub swap_bytes: u64,
 }
 
+/// A name, empty for anonymous memory without one, and the figures of all that is mapped from it.
+pub type Group = (Box<[u8]>, Figures);
+
 /// The mappings of one process, added up by name.
 #[derive(Debug, Default)]
 pub struct Groups {
-    groups: Vec<(Box<[u8]>, Figures)>,
+    groups: Vec<Group>,
     /// Where each name is among the groups.
     places: HashMap<Box<[u8]>, usize>,
     name_bytes: usize,
@@ -136,7 +139,7 @@ impl Groups {
     }
 
     /// The groups, biggest resident set first, and what there was no room for.
-    pub fn biggest_first(self) -> (Vec<(Box<[u8]>, Figures)>, Option<Figures>) {
+    pub fn biggest_first(self) -> (Vec<Group>, Option<Figures>) {
         let Self { mut groups, others, .. } = self;
         groups.sort_unstable_by(|(a_name, a), (b_name, b)| {
             (b.rss_bytes, b.size_bytes).cmp(&(a.rss_bytes, a.size_bytes)).then_with(|| a_name.cmp(b_name))

@@ -5,7 +5,8 @@ use dbgctl_linux::cgroupfs::memory_events::MemoryEvents;
 use dbgctl_linux::cgroupfs::memory_stat::MemoryStat;
 use dbgctl_linux::cgroupfs::{Cgroup, Version};
 use dbgctl_linux::procfs::{meminfo, system_stat};
-use dbgctl_linux::{Buffer, ReadError};
+use dbgctl_linux::tmpfs::{self, Tmpfs};
+use dbgctl_linux::{Buffer, Pid, ReadError, Root};
 use dbgctl_proto::v1;
 
 use crate::gaps::Gaps;
@@ -107,4 +108,23 @@ pub(super) fn machine_message(
             None
         }
     }
+}
+
+/// Looks into the file systems in memory; what could not be looked into is a gap.
+pub(super) fn tmpfs_messages(root: &Root, init: Pid, gaps: &mut Gaps) -> Vec<v1::TmpfsMount> {
+    let (found, failed) = match tmpfs::read(root, init) {
+        Ok(read) => read,
+        // An old recording, or a target that has just ended.
+        Err(error) if error.is_gone() => return Vec::new(),
+        Err(error) => (Vec::new(), vec![error]),
+    };
+    for error in failed.iter().filter(|error| !error.is_gone()) {
+        gaps.add_error("files in memory", error);
+    }
+    let message = |mount: Tmpfs| v1::TmpfsMount {
+        mount_point: mount.path,
+        used_bytes: mount.used_bytes,
+        size_bytes: mount.size_bytes,
+    };
+    found.into_iter().map(message).collect()
 }

@@ -102,6 +102,7 @@ pub(super) fn reconciliation(
         });
         object.number("unmapped_cache_bytes", reconciliation.unmapped_cache_bytes);
         object.number("foreign_bytes", reconciliation.foreign_bytes);
+        object.number("newer_bytes", reconciliation.newer_bytes);
         object.number("tmpfs_bytes", reconciliation.tmpfs_bytes);
         object.number("unexplained_bytes", reconciliation.unexplained_bytes);
         let because = reconciliation.because.iter().map(|reason| sentences::reason_words(*reason, header));

@@ -34,12 +34,14 @@ impl Sums {
         let of_target = || rows.iter().filter(|row| row.is_of_target()).map(|row| &row.process);
         let read = || of_target().filter(|process| process.pss_bytes.is_some());
         let unread = || of_target().filter(|process| process.pss_bytes.is_none());
+        // Of no process that was read there is no sum, which is not zero.
+        let none = (read().next().is_some() || unread().next().is_none()).then_some(0);
         let add = |sum: Option<u64>, more: Option<u64>| sum?.checked_add(more?);
         Self {
-            pss_bytes: read().map(|process| process.pss_bytes).fold(Some(0), add),
-            anon_bytes: read().map(|process| process.pss_anon_bytes).fold(Some(0), add),
-            file_bytes: read().map(|process| process.pss_file_bytes).fold(Some(0), add),
-            shmem_bytes: read().map(|process| process.pss_shmem_bytes).fold(Some(0), add),
+            pss_bytes: read().map(|process| process.pss_bytes).fold(none, add),
+            anon_bytes: read().map(|process| process.pss_anon_bytes).fold(none, add),
+            file_bytes: read().map(|process| process.pss_file_bytes).fold(none, add),
+            shmem_bytes: read().map(|process| process.pss_shmem_bytes).fold(none, add),
             unread_rss_bytes: unread().map(|process| process.rss_bytes).fold(0, u64::saturating_add),
             unread: unread().count(),
         }
@@ -86,8 +88,10 @@ pub(super) struct Reconciliation {
     pub(super) accounts: Vec<Account>,
     /// Page cache of the cgroup that no process maps.
     pub(super) unmapped_cache_bytes: u64,
-    /// What processes map and other cgroups are charged with.
+    /// Files that processes map and other cgroups are charged with.
     pub(super) foreign_bytes: u64,
+    /// Anonymous memory of processes beyond what the cgroup was charged with when it was read, which was before them.
+    pub(super) newer_bytes: u64,
     /// In file systems in memory that the target has mounted.
     pub(super) tmpfs_bytes: u64,
     /// What neither a process nor a file system nor the kernel accounts for.
@@ -137,14 +141,15 @@ pub(super) fn reconcile(
     }
     .min(page_cache);
     let tmpfs = header.map_or(0, tmpfs_bytes);
-    let foreign = |held: Option<u64>, charged: u64| held.unwrap_or(0).saturating_sub(charged);
+    let beyond = |held: Option<u64>, charged: u64| held.unwrap_or(0).saturating_sub(charged);
 
     let anon_gap = sums.anon_bytes.map_or(0, |held| anon.saturating_sub(held));
     let shmem_gap = sums.shmem_bytes.map_or(0, |held| shmem.saturating_sub(held.saturating_add(tmpfs)));
     let mut reconciliation = Reconciliation {
         accounts: Vec::new(),
         unmapped_cache_bytes: page_cache - mapped_cache,
-        foreign_bytes: foreign(sums.anon_bytes, anon).saturating_add(foreign(sums.file_bytes, mapped_cache)),
+        foreign_bytes: beyond(sums.file_bytes, mapped_cache),
+        newer_bytes: beyond(sums.anon_bytes, anon),
         tmpfs_bytes: tmpfs,
         unexplained_bytes: rest.saturating_add(anon_gap).saturating_add(shmem_gap).min(current),
         because: Vec::new(),
@@ -272,7 +277,8 @@ mod tests {
     fn files_that_others_paid_for_are_foreign_and_not_negative() {
         let cgroup = cgroup(stat(10, 1, 1, 0, 1), 12);
         let reconciliation = reconcile(&cgroup, Some(&header(0)), &sums(11, 30, 0)).unwrap();
-        assert_eq!((reconciliation.foreign_bytes, reconciliation.unexplained_bytes), (30 * MIB, 0));
+        assert_eq!((reconciliation.foreign_bytes, reconciliation.newer_bytes), (29 * MIB, MIB));
+        assert_eq!(reconciliation.unexplained_bytes, 0);
     }
 
     #[test]

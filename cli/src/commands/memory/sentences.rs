@@ -120,7 +120,8 @@ fn kernel_note(stat: &CgroupMemoryStat) -> String {
 /// What the processes hold together.
 pub(super) fn sum(sums: &Sums) -> String {
     let words = |sum: Option<u64>| sum.map(|sum| Bytes(sum).to_string());
-    let all = words(sums.pss_bytes).unwrap_or_else(|| "more than there can be".to_owned());
+    let unknown = if sums.unread > 0 { "not known" } else { "more than there can be" };
+    let all = words(sums.pss_bytes).unwrap_or_else(|| unknown.to_owned());
     let parts = [("anon", sums.anon_bytes), ("file", sums.file_bytes), ("shmem", sums.shmem_bytes)];
     let parts: Vec<_> =
         parts.into_iter().filter_map(|(name, sum)| Some(format!("{name} {}", words(sum)?))).collect();
@@ -218,7 +219,14 @@ pub(super) fn unexplained(
     if reconciliation.foreign_bytes > stock_bytes(header).unwrap_or(0) {
         let foreign = Bytes(reconciliation.foreign_bytes);
         lines.push(format!(
-            "processes map {foreign} that other cgroups are charged with: who touches a shared page first pays"
+            "processes map {foreign} of files that other cgroups are charged with: who touches a shared page first pays"
+        ));
+    }
+    if reconciliation.newer_bytes > stock_bytes(header).unwrap_or(0) {
+        let newer = Bytes(reconciliation.newer_bytes);
+        lines.push(format!(
+            "processes hold {newer} of anonymous memory that the cgroup was not charged with a moment before: it grows, \
+             or they came from another cgroup"
         ));
     }
     let bytes = reconciliation.unexplained_bytes;

@@ -155,8 +155,8 @@ fn theil_sen(points: &[(f64, f64)]) -> Slope {
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     let Some(most) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = (part * most as f64).clamp(0.0, most as f64);
-    let below = sorted.iter().nth(whole(place)).copied().unwrap_or_default();
-    let above = sorted.iter().nth(whole(place.ceil())).copied().unwrap_or(below);
+    let below = sorted.get(whole(place)).copied().unwrap_or_default();
+    let above = sorted.get(whole(place.ceil())).copied().unwrap_or(below);
     below + (above - below) * place.fract()
 }
 
