@@ -1,5 +1,8 @@
 //! `io` of real containers, beside what the host's kernel says.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
 
 use dbgctl_tests::host::{self, HostProcess};
 use dbgctl_tests::running::Running;
@@ -91,6 +94,38 @@ fn processes_of_other_users_are_a_gap_without_the_capability_and_no_zeros() {
     assert!(table.stdout().contains("who reads and writes is not known"), "{table:?}");
     assert!(table.stdout().contains("\ncgroup: not readable\n"), "{table:?}");
     target.expect_nothing_left();
+}
+
+/// A block device that a limit can be set on: name and numbers.
+fn block_device() -> Option<(String, String)> {
+    let partitions = fs::read_to_string("/proc/partitions").unwrap();
+    partitions.lines().skip(2).find_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [major, minor, _, name] = words[..] else { return None };
+        // Disks alone: a part of a disk has no limits of its own.
+        let is_disk = Path::new("/sys/block").join(name).join("device").exists();
+        (is_disk && Path::new("/dev").join(name).exists())
+            .then(|| (name.to_owned(), format!("{major}:{minor}")))
+    })
+}
+
+#[test]
+fn a_limit_on_a_device_is_the_one_that_the_engine_was_given() {
+    let Some((name, numbers)) = block_device() else {
+        dbgctl_tests::figures::say("skipped: no block device to set a limit on");
+        return;
+    };
+    let limit = format!("/dev/{name}:3145728");
+    let target = Target::run(&["--device-write-bps", &limit], &["threads", "1"]).ready();
+
+    let io = io_json(&target, &["--sample", "100ms"]);
+
+    let devices = io.json()[0]["header"]["cgroup"]["devices"].clone();
+    let is_it = |device: &&Value| format!("{}:{}", device["major"], device["minor"]) == numbers;
+    let device = devices.as_array().unwrap().iter().find(is_it).unwrap_or_else(|| panic!("{io:?}"));
+    assert_eq!(device["name"], name.as_str(), "{io:?}");
+    assert_eq!(device["written_bytes_limit"], 3_145_728, "{io:?}");
+    assert_eq!(device["read_bytes_limit"], "max", "no limit is not zero: {io:?}");
 }
 
 #[test]
