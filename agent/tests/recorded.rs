@@ -184,3 +184,41 @@ async fn a_failure_ends_the_stream_with_its_status_and_a_panic_does_too() {
     let broken = last(|_| panic!("at the disco")).await;
     assert_eq!((broken.code(), broken.message()), (Code::Internal, "the probe broke: at the disco"));
 }
+
+#[tokio::test]
+async fn the_time_between_two_readings_ends_when_the_client_goes_away() {
+    let (done, ended) = tokio::sync::oneshot::channel::<()>();
+    let hour = Duration::from_secs(3600);
+    let before = move |_: &mut stream::Out<ListProcessesResponse>| Ok(done);
+    let stream = stream::sampled::<ListProcessesResponse, _, _, _>(terms("60S"), hour, before, |_, _| Ok(()));
+    drop(stream);
+    // What the first reading kept is let go.
+    assert!(tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_second_reading_that_would_be_too_late_is_told_as_such() {
+    let hour = Duration::from_secs(3600);
+    let after = |(), _: &mut stream::Out<ListProcessesResponse>| panic!("not wanted any more");
+    let messages = drain(stream::sampled(terms("100m"), hour, |_| Ok(()), after)).await;
+    let [ListProcessesResponse { part: Some(list_processes_response::Part::Summary(summary)) }] =
+        &messages[..]
+    else {
+        panic!("{messages:?}")
+    };
+    assert_eq!((summary.end(), summary.sent), (End::Deadline, 0));
+}
+
+#[tokio::test]
+async fn what_is_missing_from_both_readings_is_told_once() {
+    let read = |out: &mut stream::Out<ListProcessesResponse>| {
+        out.gaps.add("user names", "permission denied");
+        Ok(())
+    };
+    let stream = stream::sampled(terms("60S"), Duration::ZERO, read, move |(), out| read(out));
+    let messages = drain(stream).await;
+    let Some(list_processes_response::Part::Summary(summary)) = &messages[0].part else {
+        panic!("{messages:?}")
+    };
+    assert_eq!(summary.gaps, [gap("user names", "permission denied", 1)]);
+}

@@ -7,6 +7,7 @@ pub const OBSERVING: &[&[&str]] = &[
     &["ps", "--threads", "--sort", "wait"],
     &["mem"],
     &["cpu", "--threads", "--sample", "100ms"],
+    &["io", "--sample", "100ms"],
     &["fds"],
     &["env"],
     &["pids"],

@@ -15,6 +15,7 @@ const VERBS: &[(&str, &str)] = &[
     ("ProcessService", "ps"),
     ("MemoryService", "mem"),
     ("CpuService", "cpu"),
+    ("IoService", "io"),
     ("DescriptorService", "fds"),
     ("EnvironmentService", "env"),
     ("PidService", "pids"),

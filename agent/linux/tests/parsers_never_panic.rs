@@ -1,10 +1,11 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
-use dbgctl_linux::cgroupfs::{cpu, keyed, memory, memory_events, memory_stat, pressure};
+use dbgctl_linux::cgroupfs::{cpu, io, keyed, memory, memory_events, memory_stat, pressure};
 use dbgctl_linux::etc::{group, passwd};
 use dbgctl_linux::procfs::{
     cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, oom_score,
-    oom_score_adj, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat, wchan,
+    oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat,
+    wchan,
 };
 use dbgctl_linux::target::ContainerId;
 use dbgctl_linux::{acl, cpu_list, entries, glob, scene};
@@ -44,6 +45,10 @@ const SAMPLES: &[&[u8]] = &[
     b"9223372036854771712\n",
     b"max\n",
     b"50000 100000\n",
+    b"254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n254:0 rbps=1048576 wbps=max riops=max wiops=120\n",
+    b"254:0 Read 1\n254:0 Write 2\n254:0 Total 8\nTotal 8\n",
+    b"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 7\n",
+    b"major minor  #blocks  name\n\n 254        0   52428800 vda\n",
     b"0-3,8\n",
     b"0.93 12.20 0.00 1/121 23931\n",
     b"1200000 0 7\n",
@@ -155,6 +160,12 @@ proptest! {
         let _ = keyed::parse_limit(&text);
         let _ = pressure::parse(&text);
         let _ = cpu::parse_max(&text);
+        let _ = io::parse_stat(&text);
+        let _ = io::parse_operations(&text);
+        let _ = io::parse_max(&text);
+        let _ = io::parse_ceiling(&text);
+        let _ = dbgctl_linux::procfs::io::parse(&text);
+        let _ = partitions::parse(&text);
         let _ = cpu::parse_cfs_quota(&text);
         let _ = cpu_list::parse_count(&text);
         let _ = loadavg::parse(&text);

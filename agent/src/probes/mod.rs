@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod descriptors;
 pub mod environment;
 pub mod files;
+pub mod input_output;
 pub mod limits;
 pub mod memory;
 pub mod pids;
@@ -26,6 +27,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
+        .add_service(input_output::service(sources.clone()))
         .add_service(limits::service(sources.clone()))
         .add_service(pids::service(sources.clone()))
         .add_service(files::access::service(sources.clone()))

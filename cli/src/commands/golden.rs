@@ -32,6 +32,7 @@ pub(super) const QUESTIONS: &[&str] = &[
     "ps --tree",
     "mem",
     "cpu --sample 100ms",
+    "io --sample 100ms",
     "fds",
     "env",
     "pids",

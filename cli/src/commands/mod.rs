@@ -13,6 +13,7 @@ mod gc;
 #[cfg(test)]
 mod golden;
 pub(crate) mod image;
+pub(crate) mod input_output;
 pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod pids;
@@ -107,6 +108,8 @@ verbs! {
     Mem(memory),
     /// Who uses the CPU, and what holds it back
     Cpu(cpu),
+    /// Who reads and writes, and what holds it back
+    Io(input_output),
     /// List the open files
     Fds(descriptors),
     /// Show the environment, without secrets

@@ -154,7 +154,11 @@ fn rooms(header: &PidsHeader) -> Vec<Room> {
         let limit = cgroup.limit.as_ref().and_then(|limit| limit.limit);
         // Where the group does not tell, its threads have been counted.
         let used = cgroup.current.unwrap_or(header.threads);
-        rooms.extend(limit.map(|limit| Room { whose: "tasks".to_owned(), used, limit }));
+        rooms.extend(limit.map(|limit| Room {
+            whose: if used == 1 { "task" } else { "tasks" }.to_owned(),
+            used,
+            limit,
+        }));
     }
     for user in &header.users {
         // RLIMIT_NPROC does not bind root.

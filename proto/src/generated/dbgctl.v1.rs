@@ -5284,6 +5284,454 @@ pub mod file_status_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIoRequest {
+    /// From 100 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "1")]
+    pub sample_millis: u32,
+    /// At most this many processes. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIoResponse {
+    #[prost(oneof = "list_io_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<list_io_response::Part>,
+}
+/// Nested message and enum types in `ListIoResponse`.
+pub mod list_io_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::IoHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::ProcessIoBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct IoHeader {
+    /// The time between the two readings of the cgroup.
+    #[prost(uint64, tag = "1")]
+    pub sampled_nanos: u64,
+    /// Absent if the target's cgroup could not be read: a gap of the summary says why.
+    #[prost(message, optional, tag = "2")]
+    pub cgroup: ::core::option::Option<CgroupIo>,
+    /// The sum over all processes of the target that could be read, also of those that the request's limit leaves out.
+    #[prost(message, optional, tag = "3")]
+    pub over_sample: ::core::option::Option<IoUse>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CgroupIo {
+    /// 1 or 2, see cgroups(7).
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// Devices that were used or that have a limit, by number. Version 1 leaves out what was written through the page
+    /// cache.
+    #[prost(message, repeated, tag = "2")]
+    pub devices: ::prost::alloc::vec::Vec<DeviceIo>,
+    /// io.pressure.
+    #[prost(message, optional, tag = "3")]
+    pub pressure: ::core::option::Option<Pressure>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeviceIo {
+    #[prost(uint32, tag = "1")]
+    pub major: u32,
+    #[prost(uint32, tag = "2")]
+    pub minor: u32,
+    /// As in /proc/partitions, for example "vda". Absent: not listed there.
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub name: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(message, optional, tag = "4")]
+    pub over_sample: ::core::option::Option<DeviceUse>,
+    /// Since the group was made, which is when the container was started.
+    #[prost(message, optional, tag = "5")]
+    pub since_start: ::core::option::Option<DeviceUse>,
+    /// In a second.
+    #[prost(message, optional, tag = "6")]
+    pub read_bytes_limit: ::core::option::Option<Limit>,
+    #[prost(message, optional, tag = "7")]
+    pub written_bytes_limit: ::core::option::Option<Limit>,
+    #[prost(message, optional, tag = "8")]
+    pub reads_limit: ::core::option::Option<Limit>,
+    #[prost(message, optional, tag = "9")]
+    pub writes_limit: ::core::option::Option<Limit>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeviceUse {
+    #[prost(uint64, tag = "1")]
+    pub read_bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub written_bytes: u64,
+    /// Requests.
+    #[prost(uint64, tag = "3")]
+    pub reads: u64,
+    #[prost(uint64, tag = "4")]
+    pub writes: u64,
+    #[prost(uint64, tag = "5")]
+    pub discarded_bytes: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessIoBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<ProcessIo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessIo {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "ProcessState", tag = "3")]
+    pub state: i32,
+    /// CLOCK_BOOTTIME of the start. With `pid` it identifies the process for ever.
+    #[prost(uint64, tag = "4")]
+    pub started_boottime_nanos: u64,
+    /// The time between the two readings of this process; since its start if it started within the sample.
+    #[prost(uint64, tag = "5")]
+    pub sampled_nanos: u64,
+    #[prost(bool, tag = "6")]
+    pub started_within_sample: bool,
+    /// Absent: not readable, a gap of the summary says why.
+    #[prost(message, optional, tag = "7")]
+    pub over_sample: ::core::option::Option<IoUse>,
+    #[prost(message, optional, tag = "8")]
+    pub since_start: ::core::option::Option<IoUse>,
+    /// How long the main thread waited for block I/O over the sample and since its start. Absent where the kernel does
+    /// not count that: by default since Linux 5.14, see kernel.task_delayacct in proc_sys_kernel(5).
+    #[prost(uint64, optional, tag = "9")]
+    pub blocked_nanos: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "10")]
+    pub total_blocked_nanos: ::core::option::Option<u64>,
+}
+/// proc_pid_io(5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IoUse {
+    /// Fetched from storage; sent to storage or to be sent there; of that, what was then not sent, since the file was
+    /// truncated or deleted.
+    #[prost(uint64, tag = "1")]
+    pub read_bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub written_bytes: u64,
+    #[prost(uint64, tag = "3")]
+    pub cancelled_bytes: u64,
+    /// Asked for by read(2) and write(2) and the like: from and to the page cache, pipes and sockets, too.
+    #[prost(uint64, tag = "4")]
+    pub read_chars_bytes: u64,
+    #[prost(uint64, tag = "5")]
+    pub written_chars_bytes: u64,
+    /// Calls of read(2), write(2) and the like.
+    #[prost(uint64, tag = "6")]
+    pub read_calls: u64,
+    #[prost(uint64, tag = "7")]
+    pub write_calls: u64,
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod io_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct IoServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> IoServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> IoServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            IoServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header, then the processes in batches, most I/O that reached storage first, then one summary.
+        ///
+        /// Everything is read twice, a sample apart. A process that ends within the sample is left out and counted as a
+        /// gap; the cgroup's figures have its I/O all the same.
+        pub async fn list_io(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListIoResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.IoService/ListIo",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.IoService", "ListIo"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod io_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with IoServiceServer.
+    #[async_trait]
+    pub trait IoService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListIo method.
+        type ListIoStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListIoResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header, then the processes in batches, most I/O that reached storage first, then one summary.
+        ///
+        /// Everything is read twice, a sample apart. A process that ends within the sample is left out and counted as a
+        /// gap; the cgroup's figures have its I/O all the same.
+        async fn list_io(
+            &self,
+            request: tonic::Request<super::ListIoRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ListIoStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct IoServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> IoServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for IoServiceServer<T>
+    where
+        T: IoService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.IoService/ListIo" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIoSvc<T: IoService>(pub Arc<T>);
+                    impl<
+                        T: IoService,
+                    > tonic::server::ServerStreamingService<super::ListIoRequest>
+                    for ListIoSvc<T> {
+                        type Response = super::ListIoResponse;
+                        type ResponseStream = T::ListIoStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as IoService>::list_io(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for IoServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.IoService";
+    impl<T> tonic::server::NamedService for IoServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLimitsRequest {
     /// Every limit of every process, instead of the nearest of each process and those that are used to 80 % and more.

@@ -152,6 +152,22 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.IoService/ListIo",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the I/O of processes and the target's own cgroup files",
+                optional: true,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read the I/O of processes of other users",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.LimitService/ListLimits",
         effect: Effect::Observes,
         capabilities: &[

@@ -206,4 +206,45 @@ mod tests {
             parse_max(b"50000\n").is_err() && parse_max(b"50000 0\n").is_err() && parse_max(b"").is_err()
         );
     }
+
+    /// What a group of version 2 with those files tells.
+    fn group_of_v2(files: &[(&str, &str)], tell: impl FnOnce(&Cgroup<'_>, &mut Buffer)) {
+        let dir = tempfile::tempdir().unwrap();
+        let group = dir.path().join("proc/1/root/sys/fs/cgroup");
+        std::fs::create_dir_all(&group).unwrap();
+        for (file, text) in [("cgroup.events", "populated 1\n")].iter().chain(files) {
+            std::fs::write(group.join(file), text).unwrap();
+        }
+        let root = crate::Root::recorded(dir.path()).unwrap();
+        let (target, mut buffer) = ("a".repeat(64).parse().unwrap(), Buffer::default());
+        let cgroup = Cgroup::find(&root, crate::Pid(1), &target, &mut buffer).unwrap();
+        tell(&cgroup, &mut buffer);
+    }
+
+    #[test]
+    fn the_files_of_version_2_are_found_and_those_that_are_not_delegated_are_absent() {
+        let pressure = "some avg10=12.50 avg60=0.00 avg300=0.00 total=7\n";
+        let files = [
+            (
+                "cpu.stat",
+                "usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 7\nnr_throttled 1\nthrottled_usec 9\n",
+            ),
+            ("cpu.max", "50000 100000\n"),
+            ("cpu.weight", "39\n"),
+            ("cpu.pressure", pressure),
+        ];
+        group_of_v2(&files, |cgroup, buffer| {
+            assert_eq!(read_counters(cgroup, buffer).unwrap().throttled_periods, Some(1));
+            assert_eq!(read_quota(cgroup, buffer).unwrap().limit, Limit::At(50_000));
+            assert_eq!(read_weight(cgroup, buffer).unwrap(), 39);
+            let pressure = read_pressure(cgroup, buffer).unwrap().unwrap();
+            assert_eq!(pressure.some.avg10_basis_points, 1250);
+            assert!(read_allowed_cpus(cgroup, buffer).is_err_and(|error| error.is_gone()));
+        });
+        group_of_v2(&[("cpu.stat", "usage_usec 5\n")], |cgroup, buffer| {
+            assert_eq!(read_counters(cgroup, buffer).unwrap().periods, None);
+            assert!(read_quota(cgroup, buffer).is_err_and(|error| error.is_gone()));
+            assert_eq!(read_pressure(cgroup, buffer).unwrap(), None);
+        });
+    }
 }

@@ -8,6 +8,7 @@ use crate::target::ContainerId;
 use crate::{BadLine, Buffer, Pid, ReadError, Root};
 
 pub mod cpu;
+pub mod io;
 pub mod keyed;
 pub mod memory;
 pub mod memory_events;

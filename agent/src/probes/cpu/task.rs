@@ -239,3 +239,109 @@ fn policy(scheduling: Scheduling) -> v1::SchedulingPolicy {
         Policy::Unknown(_) => v1::SchedulingPolicy::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dbgctl_linux::procfs::stat::State;
+
+    use super::*;
+
+    const UNITS: Units = Units { ticks_per_second: 100, page_bytes: 4096 };
+    const OF_PROCESSES: Of = Of { threads: false, switches: false };
+    const OF_THREADS: Of = Of { threads: true, switches: false };
+
+    fn task(started_ticks: u64, ticks: u64, at_nanos: u64) -> Task {
+        Task {
+            boottime_nanos: at_nanos,
+            command: b"x".as_slice().into(),
+            state: State::Running,
+            started_ticks,
+            user_ticks: ticks,
+            system_ticks: 0,
+            nice: 0,
+            threads: 1,
+            scheduling: None,
+        }
+    }
+
+    fn thread(tid: u32, started_ticks: u64, run_nanos: u64) -> Thread {
+        let times = SchedStat { run_nanos, wait_nanos: run_nanos / 2, timeslices: 1 + run_nanos / 100 };
+        let account = Account { times: Some(times), switches: None };
+        Thread { tid: Pid(tid), account, task: Some(task(started_ticks, run_nanos / 10_000_000, 0)) }
+    }
+
+    /// A process that started then, used so many ticks and has those threads.
+    fn process(started_ticks: u64, ticks: u64, at_nanos: u64, threads: Vec<Thread>) -> Process {
+        Process { task: task(started_ticks, ticks, at_nanos), threads }
+    }
+
+    fn between(before: Vec<(u32, Process)>, after: Vec<(u32, Process)>, of: Of) -> (Found, Vec<v1::Gap>) {
+        let map = |processes: Vec<(u32, Process)>| {
+            processes.into_iter().map(|(pid, process)| (Pid(pid), process)).collect::<HashMap<_, _>>()
+        };
+        let mut gaps = Gaps::lacking(&[]);
+        let found = Found::between(&map(before), map(after), of, UNITS, &mut gaps);
+        (found, gaps.message())
+    }
+
+    fn run(row: &v1::TaskCpu) -> Option<u64> {
+        row.over_sample.unwrap().run_nanos
+    }
+
+    #[test]
+    fn what_was_used_within_the_sample_is_the_difference_and_since_the_start_the_whole() {
+        let before = process(10, 100, 1_000, vec![thread(7, 10, 500)]);
+        let after = process(10, 103, 2_000, vec![thread(7, 10, 800), thread(8, 15, 50)]);
+        let (found, gaps) = between(vec![(7, before)], vec![(7, after)], OF_PROCESSES);
+        let row = &found.rows[0];
+        assert_eq!(
+            (row.over_sample.unwrap().user_nanos, row.since_start.unwrap().user_nanos),
+            (30_000_000, 1_030_000_000)
+        );
+        assert_eq!((run(row), row.sampled_nanos, row.started_within_sample), (Some(350), 1_000, false));
+        let busiest = found.busiest.unwrap();
+        assert_eq!((busiest.tid, busiest.run_nanos, found.used.run_nanos), (7, 300, Some(350)));
+        assert!(gaps.is_empty());
+    }
+
+    #[test]
+    fn a_pid_that_was_given_to_another_process_is_a_new_process_and_a_gap() {
+        let before = process(10, 9_000, 100_000_000, vec![thread(7, 10, 9_000_000_000)]);
+        let after = process(20, 1, 400_000_000, vec![thread(7, 20, 1_000)]);
+        let (found, gaps) = between(vec![(7, before)], vec![(7, after)], OF_PROCESSES);
+        let row = &found.rows[0];
+        assert_eq!(
+            (run(row), row.sampled_nanos, row.started_within_sample),
+            (Some(1_000), 200_000_000, true)
+        );
+        assert_eq!((gaps[0].subject.as_str(), gaps[0].count), ("processes", 1));
+    }
+
+    #[test]
+    fn where_a_thread_ended_its_time_is_in_the_ticks_and_the_exact_figure_absent() {
+        let before = process(10, 100, 1_000, vec![thread(7, 10, 500), thread(8, 10, 500)]);
+        let after = process(10, 101, 2_000, vec![thread(7, 10, 800)]);
+        let (found, _) = between(vec![(7, before)], vec![(7, after)], OF_PROCESSES);
+        assert_eq!((run(&found.rows[0]), used_nanos(&found.rows[0])), (None, 10_000_000));
+    }
+
+    #[test]
+    fn threads_are_told_apart_by_number_and_start() {
+        let before = process(10, 0, 1_000, vec![thread(7, 10, 500), thread(8, 10, 100), thread(9, 10, 100)]);
+        let after = process(10, 0, 2_000, vec![thread(7, 10, 800), thread(8, 99, 150)]);
+        let (found, gaps) = between(vec![(7, before)], vec![(7, after)], OF_THREADS);
+        let rows: Vec<_> = found.rows.iter().map(|row| (row.tid.unwrap(), run(row).unwrap())).collect();
+        assert_eq!(rows, [(7, 300), (8, 150)], "8 is another thread now");
+        assert_eq!((gaps[0].subject.as_str(), gaps[0].count), ("threads", 2));
+    }
+
+    #[test]
+    fn a_kernel_that_counts_nothing_leaves_the_ticks() {
+        let silent = || Thread { account: Account::default(), ..thread(7, 10, 0) };
+        let before = process(10, 100, 1_000, vec![silent()]);
+        let after = process(10, 102, 2_000, vec![silent()]);
+        let (found, _) = between(vec![(7, before)], vec![(7, after)], OF_PROCESSES);
+        assert_eq!((run(&found.rows[0]), used_nanos(&found.rows[0])), (None, 20_000_000));
+        assert!(found.busiest.is_none());
+    }
+}

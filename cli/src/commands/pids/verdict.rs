@@ -28,7 +28,11 @@ pub(super) fn verdicts(rooms: &[Room]) -> Vec<String> {
     let mut sentences: Vec<_> =
         told.take(MOST).map(|(_, (percent, room))| sentence(*percent, room)).collect();
     let unlimited = rooms.iter().find(|room| matches!(room.limit, Limit::Unlimited(_)));
-    sentences.extend(unlimited.map(|room| format!("{} {}, no limit", room.used, room.whose)));
+    if let Some(room) = unlimited {
+        let is_near = limited.first().is_some_and(|(percent, _)| *percent >= FAR_PERCENT);
+        let no_limit = format!("{} {}, no limit", room.used, room.whose);
+        sentences.insert(if is_near { sentences.len() } else { 0 }, no_limit);
+    }
     sentences
 }
 
@@ -91,6 +95,11 @@ mod tests {
 
     #[test]
     fn no_limit_is_said_and_is_not_a_large_number() {
-        assert_eq!(verdicts(&[room(9, Limit::Unlimited(true))]), ["9 tasks, no limit"]);
+        let unlimited = room(9, Limit::Unlimited(true));
+        assert_eq!(verdicts(std::slice::from_ref(&unlimited)), ["9 tasks, no limit"]);
+        let far = verdicts(&[room(1, Limit::At(100)), unlimited.clone()]);
+        assert_eq!(far, ["9 tasks, no limit", "1 of 100 tasks (1%): room for 99 more"]);
+        let near = verdicts(&[room(99, Limit::At(100)), unlimited]);
+        assert_eq!(near, ["99 of 100 tasks: 1 more thread and fork fails (EAGAIN)", "9 tasks, no limit"]);
     }
 }
