@@ -1,6 +1,6 @@
 //! The files of real containers, checked against the host's own view of the same directories and against busybox,
 //! which runs in the target itself.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -495,4 +495,7 @@ fn at_level_1_what_only_root_may_read_is_named_and_not_guessed() {
     let gaps = found.json().pop().unwrap()["summary"]["gaps"].to_string();
     assert!(gaps.contains("not entered") && gaps.contains("CAP_DAC_READ_SEARCH"), "{found:?}");
     ask(&target, "ls", &["--level", "0"]).expect_error("CAP_SYS_PTRACE");
+    ask(&target, "ls", &["--pid", "1"]).expect(0);
+    // The sidecar's own root is not the target's to be seen through.
+    ask(&target, "ls", &["--pid", "4000000"]).expect_error("no process of the target has it");
 }

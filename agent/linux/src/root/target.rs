@@ -4,6 +4,8 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::NixPath as _;
 use nix::errno::Errno;
@@ -19,8 +21,11 @@ use crate::file::{FileKind, FileStatus, WANTED};
 use crate::sys::{self, LastLink};
 
 /// How often a file of the target is looked for. Where its path leads through `..`, the kernel gives up with
-/// `EAGAIN` when anything on the machine was renamed meanwhile.
-const MOST_TRIES: usize = 100;
+/// `EAGAIN` when anything on the machine was renamed or mounted meanwhile.
+const MOST_TRIES: usize = 600;
+/// After so many in a row, whoever holds the kernel's lock may be waiting for a CPU.
+const TRIES_AT_ONCE: usize = 100;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// An access control list has a header and 8 bytes per entry. The kernel allows 64 KiB, nobody has 500 entries.
 const LONGEST_ACL_BYTES: usize = 4 << 10;
@@ -61,7 +66,12 @@ pub(super) fn find<'r>(
     shown: PathBuf,
 ) -> Result<Found<'r>, ReadError> {
     let find = |path: &CStr| {
-        let mut tries = (0..MOST_TRIES).map(|_| sys::find_below(at, path, last_link));
+        let mut tries = (0..MOST_TRIES).map(|nth| {
+            if nth >= TRIES_AT_ONCE {
+                thread::sleep(PAUSE);
+            }
+            sys::find_below(at, path, last_link)
+        });
         tries.find(|found| !matches!(found, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN))
     };
     let found = path.with_nix_path(find).flatten().and_then(|place| {

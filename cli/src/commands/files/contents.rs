@@ -89,7 +89,7 @@ impl Question for Args {
                 match &reader.at {
                     // The time of one answer is over, and the file is not: go on where it ended.
                     Some(at) if self.follow && over => request = self.go_on(at, reader.left),
-                    _ => return Ok(reader.close(summary, self.follow)?),
+                    _ => return reader.close(summary, self.follow),
                 }
             }
         };

@@ -274,3 +274,50 @@ fn footprint(response: &v1::ListMountsResponse) -> usize {
     };
     batch.mounts.iter().map(of_row).sum()
 }
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    fn mount(path: &str, minor: u32, available_bytes: u64, inodes_free: Option<u64>) -> Mount {
+        let space = MountSpace {
+            size_bytes: 1000 << 20,
+            free_bytes: available_bytes,
+            available_bytes,
+            inodes: inodes_free.map(|_| 1000),
+            inodes_free,
+        };
+        let device = Some(v1::DeviceNumber { major: 8, minor });
+        Mount { path: path.into(), device, space: Some(space), ..Mount::default() }
+    }
+
+    #[test]
+    fn what_is_full_has_one_sentence_however_often_it_is_mounted() {
+        let read_only = Mount { read_only: true, ..mount("/image", 9, 0, Some(0)) };
+        let mounts = [
+            mount("/", 1, 500 << 20, Some(900)),
+            mount("/data", 2, 30 << 20, Some(500)),
+            mount("/data/again", 2, 30 << 20, Some(500)),
+            mount("/tmp", 3, 500 << 20, Some(0)),
+            mount("/log", 4, 0, None),
+            read_only,
+        ];
+        assert_eq!(
+            verdicts(&mounts),
+            [
+                "/data is 97 % full: 30.0 MiB are left",
+                "/tmp has no inodes left: no file can be made, whatever room there is",
+                "/log is full: nothing more can be written",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mount_that_does_not_answer_is_shown_and_one_that_holds_nothing_is_not() {
+        let args = Args { all: false, watch: Watch::default(), limit: None, through: Through { pid: None } };
+        let silent = Mount { space: None, ..mount("/nfs", 1, 0, None) };
+        let covered = Mount { covered: true, ..silent.clone() };
+        let empty = Mount { space: Some(MountSpace::default()), ..mount("/proc", 2, 0, None) };
+        assert_eq!([silent, covered, empty].map(|mount| args.is_shown(&mount)), [true, false, false]);
+    }
+}

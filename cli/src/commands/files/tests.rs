@@ -1,13 +1,16 @@
 //! The whole path: a request, a service that answers it, what comes out on this side.
+#![expect(clippy::disallowed_methods, reason = "looks at what was written to this machine's disk")]
 
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use dbgctl_proto::v1::content_service_server::{ContentService, ContentServiceServer};
 use dbgctl_proto::v1::copy_out_response::Part;
 use dbgctl_proto::v1::copy_service_server::{CopyService, CopyServiceServer};
 use dbgctl_proto::v1::{
-    self, CopyData, CopyEnd, CopyEntry, CopyEntryBatch, End, Extent, FileKind, FileStatus, Gap, Summary,
+    self, ContentChunk, ContentChunkBatch, CopyData, CopyEnd, CopyEntry, CopyEntryBatch, End, Extent,
+    FileKind, FileStatus, Gap, Summary,
 };
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
@@ -15,7 +18,67 @@ use tonic::{Request, Response, Status};
 use crate::commands::Failure;
 use crate::commands::testing::{Line, Replies, Written, agent_with};
 use crate::exit::Exit;
-use crate::render::{Format, Output, Talk};
+use crate::render::{Format, Output, Talk, Terminal};
+
+/// Sends a file of these bytes.
+struct Reading(Vec<u8>);
+
+#[tonic::async_trait]
+impl ContentService for Reading {
+    type ReadFileStream = Replies<v1::ReadFileResponse>;
+
+    async fn read_file(
+        &self,
+        _: Request<v1::ReadFileRequest>,
+    ) -> Result<Response<Self::ReadFileStream>, Status> {
+        use v1::read_file_response::Part;
+        let chunks = self.0.chunks(3).scan(0, |offset, content| {
+            let chunk = ContentChunk { offset: *offset, content: content.to_vec() };
+            *offset += 3;
+            Some(Part::Batch(ContentChunkBatch { chunks: vec![chunk] }))
+        });
+        let header = Part::Header(v1::ContentHeader { status: Some(FileStatus::default()), offset: 0 });
+        let summary = Part::Summary(Summary { end: End::Complete.into(), ..Summary::default() });
+        let parts = std::iter::once(header).chain(chunks).chain([summary]);
+        let replies = parts.map(|part| Ok(v1::ReadFileResponse { part: Some(part) }));
+        Ok(Response::new(tokio_stream::iter(replies.collect::<Vec<_>>())))
+    }
+}
+
+async fn shown(content: &[u8], words: &[&str], on_terminal: bool, format: Format) -> Vec<u8> {
+    use clap::Parser as _;
+    let agent = agent_with(ContentServiceServer::new(Reading(content.to_vec()))).await;
+    let stdout = Written::default();
+    let Line { verb } = Line::parse_from([&["cat", "/x"], words].concat());
+    let mut output = Output::to(format, stdout.clone());
+    if on_terminal {
+        output = output.on_terminal(|| Terminal { columns: 80, rows: 24 });
+    }
+    let exit = verb.ask(&agent, &mut output, &mut Talk::to(Written::default())).await.unwrap();
+    assert_eq!(exit, Exit::Answered);
+    stdout.text().into_bytes()
+}
+
+#[tokio::test]
+async fn a_pipe_gets_every_byte_and_a_terminal_no_control_character() {
+    let content = "\x1b[31mred\tä€\\n\u{202e}\n".as_bytes();
+    assert_eq!(shown(content, &[], false, Format::Table).await, content);
+    let expected = "\\x1b[31mred\tä€\\n\\u{202e}\n";
+    assert_eq!(shown(content, &[], true, Format::Table).await, expected.as_bytes());
+}
+
+#[tokio::test]
+async fn in_json_a_character_that_came_in_two_chunks_is_still_text() {
+    let lines = shown("aä€b".as_bytes(), &[], false, Format::Json).await;
+    let lines: Vec<serde_json::Value> =
+        str::from_utf8(&lines).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let content: String = lines.iter().filter_map(|line| line["content"].as_str()).collect();
+    assert_eq!(content, "aä€b");
+    assert_eq!(
+        (&lines[0]["header"]["offset"], &lines.last().unwrap()["summary"]["end"]),
+        (&0.into(), &"complete".into())
+    );
+}
 
 /// Sends the same parts to whoever asks, and keeps what was asked.
 #[derive(Clone)]
