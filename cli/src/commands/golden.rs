@@ -40,7 +40,6 @@ pub(super) const QUESTIONS: &[&str] = &[
     "mem --pid 1 --maps",
     "stack",
     "stack --threads",
-    "cat /etc/passwd",
 ];
 
 fn tree() -> PathBuf {

@@ -6219,9 +6219,9 @@ pub mod list_memory_response {
         #[prost(message, tag = "2")]
         Batch(super::ProcessMemoryBatch),
         #[prost(message, tag = "3")]
-        Summary(super::Summary),
-        #[prost(message, tag = "4")]
         Header(super::MemoryHeader),
+        #[prost(message, tag = "4")]
+        Summary(super::Summary),
     }
 }
 /// What the list is to be seen against.
