@@ -20,6 +20,8 @@ pub const OBSERVING: &[&[&str]] = &[
     &["df"],
     &["du", "/etc"],
     &["access", "/etc/hosts"],
+    &["net"],
+    &["cpu", "--sample", "300ms"],
 ];
 
 /// The words of a question about `container`.

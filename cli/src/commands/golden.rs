@@ -41,6 +41,7 @@ pub(super) const QUESTIONS: &[&str] = &[
     "stack",
     "stack --threads",
     "cat /etc/passwd",
+    "net",
 ];
 
 fn tree() -> PathBuf {

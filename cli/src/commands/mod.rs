@@ -14,6 +14,7 @@ mod gc;
 mod golden;
 pub(crate) mod image;
 pub(crate) mod input_output;
+pub(crate) mod interfaces;
 pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod pids;
@@ -136,6 +137,8 @@ verbs! {
     Cp(copies),
     /// Explain who may do what with a file
     Access(access),
+    /// List the network interfaces and what they carry
+    Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
