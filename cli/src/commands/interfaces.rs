@@ -9,7 +9,7 @@ use dbgctl_proto::v1::interface_service_client::InterfaceServiceClient;
 use dbgctl_proto::v1::list_interfaces_response::Part;
 use dbgctl_proto::v1::{self, Interface, InterfaceListHeader, Summary};
 
-pub(super) use self::row::{History, InterfaceRow};
+pub(super) use self::row::{History, InterfaceRow, per_second};
 use super::agent::Agent;
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, stream, unless_pipe_closed};
