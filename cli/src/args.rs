@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   dbgctl ps web                    the processes of the container web
   dbgctl ps web --tree --watch     the same as a tree, again every second
+  dbgctl top web                   everything at once, live on one screen
   dbgctl mem web                   who uses the memory, and how much is left
   dbgctl connect web db:5432       can web reach db:5432, and if not, why
   dbgctl attach web                a prompt: ask several questions, quickly

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::sys::signal::{Signal, raise};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Signals belong to the process, and so does what they mean to it.
@@ -44,6 +45,11 @@ pub(crate) async fn ends_the_program() {
 /// Returns when the person at the prompt has had enough of the answer.
 pub(crate) async fn ends_the_question() {
     received(SignalKind::interrupt()).await;
+}
+
+/// Ctrl-C came as a key, because the terminal hands out keys one by one: it means the same.
+pub(crate) fn by_key() {
+    let _raised = raise(Signal::SIGINT);
 }
 
 async fn received(kind: SignalKind) {

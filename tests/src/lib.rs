@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod questions;
 pub mod running;
 pub mod terminal;
+pub mod tmux;
 
 use std::env;
 use std::fmt;

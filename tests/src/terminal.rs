@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::eventually;
 
@@ -66,6 +68,11 @@ impl Terminal {
     /// Presses these keys. If the program has ended, they go nowhere.
     pub fn press(&mut self, keys: &str) {
         let _ended = self.keyboard.write_all(keys.as_bytes());
+    }
+
+    /// Sends a signal, unless it has ended already.
+    pub fn signal(&self, signal: Signal) {
+        let _ended_already = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal);
     }
 
     /// Waits until `text` appears after what was waited for before.

@@ -153,7 +153,7 @@ fn unsafe_code_lives_in_files_called_sys_alone() {
 #[test]
 fn files_of_the_target_are_opened_in_one_way() {
     let rooms = ["agent/src", "agent/linux/src"];
-    let openat2: BTreeSet<_> = uses(&rooms, "SYS_openat2").into_iter().map(|(file, _)| file).collect();
+    let openat2: BTreeSet<_> = uses(&rooms, "libc::SYS_openat2").into_iter().map(|(file, _)| file).collect();
     assert_eq!(
         openat2,
         BTreeSet::from(["agent/linux/src/sys.rs".to_owned(), "agent/src/seccomp.rs".to_owned()])

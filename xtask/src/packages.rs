@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 8] = [
+pub(crate) const PACKAGES: [Package; 9] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -67,6 +67,12 @@ pub(crate) const PACKAGES: [Package; 8] = [
         purpose: "watch which system calls the agent makes",
         required: false,
         present: || command::exists("strace"),
+    },
+    Package {
+        name: "tmux",
+        purpose: "drive `top` on a terminal, and see what it shows",
+        required: false,
+        present: || command::exists("tmux"),
     },
 ];
 

@@ -3,7 +3,7 @@
 use dbgctl_linux::cgroupfs::{cpu, io, keyed, memory, memory_events, memory_stat, pressure};
 use dbgctl_linux::etc::{group, passwd};
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, oom_score,
+    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, net_dev, oom_score,
     oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat,
     wchan,
 };
@@ -33,6 +33,7 @@ const SAMPLES: &[&[u8]] = &[
       Max open files            1024                 524288               files     \n",
     b"   0: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000 0 0 7 1 0",
     b"00000000fa9bd5f9: 00000002 00000000 00010000 0001 01  3888 /run/a b.sock",
+    b"  eth0: 8675309 1234 0 0 0 0 0 0 99 7 0 0 0 0 0 0",
     b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n",
     b"MemTotal: 24684092 kB\nMemAvailable: 22071064 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
     b"cache 524288\nhierarchical_memory_limit 9223372036854771712\ntotal_cache 524288\ntotal_rss 21016576\n",
@@ -139,6 +140,7 @@ proptest! {
         let _ = syscall::parse(&text);
         let _ = environ::parse(&text, true).variables().count();
         let _ = environ::parse(&text, false).variables().count();
+        let _ = net_dev::parse(&text);
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }

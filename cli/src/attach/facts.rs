@@ -9,6 +9,8 @@ pub(crate) struct Container {
     pub(crate) id: String,
     /// Without the leading slash.
     pub(crate) name: String,
+    /// As it was asked for.
+    pub(crate) image: String,
     pub(crate) state: State,
     /// User of the configuration, as given: a name, an id, or either with a group. Empty: root.
     pub(crate) user: String,

@@ -10,16 +10,32 @@ use super::Failure;
 /// What an answer that is cut short by the agent itself needs to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// Whom an agent looks at, and with how much privilege, as far as that is known without asking it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Subject {
+    /// Of the container.
+    pub(crate) name: String,
+    /// As it was asked for when the container was made.
+    pub(crate) image: String,
+    /// Name of the sidecar's level.
+    pub(crate) level: &'static str,
+}
+
 /// The agent at the other end of a channel.
 #[derive(Debug, Clone)]
 pub(crate) struct Agent {
     channel: Channel,
+    subject: Subject,
     limit: Duration,
 }
 
 impl Agent {
-    pub(crate) fn new(channel: Channel, limit: Duration) -> Self {
-        Self { channel, limit }
+    pub(crate) fn new(channel: Channel, subject: Subject, limit: Duration) -> Self {
+        Self { channel, subject, limit }
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     pub(crate) fn channel(&self) -> Channel {
@@ -28,7 +44,7 @@ impl Agent {
 
     /// The same agent, for an answer that takes so much longer.
     pub(crate) fn with_more_time(&self, more: Duration) -> Self {
-        Self { channel: self.channel.clone(), limit: self.limit.saturating_add(more) }
+        Self { limit: self.limit.saturating_add(more), ..self.clone() }
     }
 
     /// A request that tells the agent when to end its list, so that what it has by then still arrives.
@@ -63,7 +79,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_does_not_come_ends_with_the_time_limit() {
         let channel = Endpoint::from_static("http://agent.invalid").connect_lazy();
-        let agent = Agent::new(channel, Duration::from_secs(5));
+        let agent = Agent::new(channel, Subject::default(), Duration::from_secs(5));
         let answer = agent.within_limit(pending::<Result<(), _>>()).await;
         let Err(Failure::Rpc(status)) = answer else { panic!("{answer:?}") };
         assert_eq!(

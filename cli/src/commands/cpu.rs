@@ -3,7 +3,7 @@
 mod row;
 #[cfg(test)]
 mod tests;
-mod verdict;
+pub(super) mod verdict;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::v1::cpu_service_client::CpuServiceClient;
@@ -85,12 +85,12 @@ enum Sort {
 
 /// What the agent sent.
 #[derive(Debug, Default)]
-struct Answer {
-    header: Option<CpuHeader>,
+pub(super) struct Answer {
+    pub(super) header: Option<CpuHeader>,
     tasks: Vec<TaskCpu>,
-    summary: Option<Summary>,
+    pub(super) summary: Option<Summary>,
     /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
+    pub(super) broken_off: Option<&'static str>,
 }
 
 impl Question for Args {
@@ -110,7 +110,7 @@ impl Question for Args {
 }
 
 /// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListCpuRequest) -> Result<Answer, Failure> {
+pub(super) async fn read(agent: &Agent, request: v1::ListCpuRequest) -> Result<Answer, Failure> {
     let mut client = CpuServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let responses = client.list_cpu(agent.request(request)).await?.into_inner();
     let mut answer = Answer::default();
@@ -191,7 +191,8 @@ impl Args {
 }
 
 /// What the verdict follows from.
-fn facts(header: &CpuHeader) -> Facts {
+/// What a verdict follows from.
+pub(super) fn facts(header: &CpuHeader) -> Facts {
     let used = header.tasks_over_sample.unwrap_or_default();
     let cgroup = header.cgroup.as_ref();
     let of_cgroup = cgroup.and_then(|cgroup| cgroup.over_sample).unwrap_or_default();

@@ -40,6 +40,7 @@ pub(super) const QUESTIONS: &[&str] = &[
     "mem --pid 1 --maps",
     "stack",
     "stack --threads",
+    "net",
 ];
 
 fn tree() -> PathBuf {

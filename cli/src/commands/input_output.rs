@@ -86,8 +86,8 @@ enum Sort {
 
 /// What the agent sent.
 #[derive(Debug, Default)]
-struct Answer {
-    header: Option<IoHeader>,
+pub(super) struct Answer {
+    pub(super) header: Option<IoHeader>,
     processes: Vec<ProcessIo>,
     summary: Option<Summary>,
     /// Why the list cannot be trusted to be whole.
@@ -111,7 +111,7 @@ impl Question for Args {
 }
 
 /// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListIoRequest) -> Result<Answer, Failure> {
+pub(super) async fn read(agent: &Agent, request: v1::ListIoRequest) -> Result<Answer, Failure> {
     let mut client = IoServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let responses = client.list_io(agent.request(request)).await?.into_inner();
     let mut answer = Answer::default();

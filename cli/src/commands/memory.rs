@@ -2,8 +2,8 @@
 
 mod consent;
 mod fields;
-mod headroom;
-mod list;
+pub(super) mod headroom;
+pub(super) mod list;
 mod mappings;
 mod reconcile;
 mod rest;

@@ -14,6 +14,7 @@ mod gc;
 mod golden;
 pub(crate) mod image;
 pub(crate) mod input_output;
+pub(crate) mod interfaces;
 pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod pids;
@@ -23,6 +24,7 @@ mod sample;
 pub(crate) mod sessions;
 pub(crate) mod stack;
 mod stream;
+pub(crate) mod top;
 mod watch;
 
 #[cfg(test)]
@@ -32,7 +34,7 @@ use std::io;
 
 use dbgctl_proto::{NEEDS, Needs, needs_of};
 
-use self::agent::Agent;
+use self::agent::{Agent, Subject};
 use self::files::{access, contents, copies, directories, file_status, mounts, search, usage};
 use crate::args::{About, Command};
 use crate::attach::{Attacher, Sidecar, Survey, diagnosis};
@@ -104,6 +106,8 @@ macro_rules! verbs {
 verbs! {
     /// List the processes
     Ps(processes),
+    /// Watch everything at once on a full screen
+    Top(top),
     /// Break down the memory
     Mem(memory),
     /// Who uses the CPU, and what holds it back
@@ -136,6 +140,8 @@ verbs! {
     Cp(copies),
     /// Explain who may do what with a file
     Access(access),
+    /// List the network interfaces and what they carry
+    Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -181,7 +187,12 @@ pub(crate) async fn answer(
             reason: &attacher.options.reason,
         })?;
     }
-    let agent = Agent::new(sidecar.channel.clone(), attacher.options.time_limit);
+    let subject = Subject {
+        name: survey.target.name.clone(),
+        image: survey.target.image.clone(),
+        level: sidecar.level.name(),
+    };
+    let agent = Agent::new(sidecar.channel.clone(), subject, attacher.options.time_limit);
     match verb.ask(&agent, output, &mut Talk::stderr()).await {
         Ok(exit) => Ok(exit),
         Err(Failure::Rpc(status)) => {
@@ -273,7 +284,8 @@ mod tests {
         let verbs = testing::Line::command();
         let mut never_asked: Vec<_> =
             verbs.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-        // Numbers, times and owners of files are not what git keeps of a scene, and traffic is sent nowhere.
+        // Numbers, times and owners of files are not what git keeps of a scene, traffic is sent nowhere, and a screen
+        // lives.
         let without = [
             "ls",
             "stat /etc",
@@ -284,6 +296,7 @@ mod tests {
             "cp /etc -",
             "access /etc",
             "connect db:5432",
+            "top",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {
             let testing::Line { verb } = testing::Line::parse_from(question.split(' '));

@@ -1,17 +1,17 @@
 //! `ps`: the processes of the target.
 
 #[cfg(test)]
-mod fake;
-mod field;
+pub(super) mod fake;
+pub(super) mod field;
 mod filter;
-mod list;
+pub(super) mod list;
 #[cfg(test)]
 mod measure;
 pub(super) mod row;
-mod sort;
+pub(super) mod sort;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(super) mod tree;
 
 use dbgctl_proto::v1;
 
@@ -36,7 +36,7 @@ Examples:
   dbgctl ps web --filter 'cpu>5' --watch     what is busy, once a second
   dbgctl ps web -o json | jq -r 'select(.pid).pid'
 
-Fields for --sort and --filter: pid, ppid, tid, user, uid, state, cpu, rss, virt, swap, threads, nice, \
+Fields for --sort and --filter: pid, ppid, tid, user, uid, state, cpu, time, rss, virt, swap, threads, nice, \
 elapsed, wait, origin, command; for --sort also start.
 
 States: running; sleeping; disk-sleep (waits for I/O and cannot be killed); zombie (ended, its parent \

@@ -13,7 +13,7 @@ use tonic::server::NamedService;
 use tonic::transport::{Endpoint, Server};
 
 use super::Verb;
-use super::agent::Agent;
+use super::agent::{Agent, Subject};
 
 /// A question as it is typed, without the container.
 #[derive(Debug, clap::Parser)]
@@ -53,7 +53,7 @@ pub(crate) async fn agent_over(pipe: DuplexStream) -> Agent {
         async { pipe.map(TokioIo::new) }
     });
     let channel = Endpoint::from_static("http://agent").connect_with_connector(connector).await.unwrap();
-    Agent::new(channel, Duration::from_secs(60))
+    Agent::new(channel, Subject::default(), Duration::from_secs(60))
 }
 
 /// What has been written to it can be read back by its clones.

@@ -13,7 +13,7 @@ use crate::render::Output;
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Watch {
     /// Ask again and again, at this interval
-    #[arg(long = "watch", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval)]
+    #[arg(long = "watch", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval_within_reason)]
     interval: Option<Duration>,
 
     /// Stop watching after this time
@@ -67,7 +67,8 @@ impl Watch {
     }
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+/// An interval as it is typed.
+pub(crate) fn interval_within_reason(text: &str) -> Result<Duration, String> {
     let expected = "expected a time from 100ms to 1h, such as 2s; name the container before --watch";
     match humantime::parse_duration(text) {
         Ok(interval) if (100..=3_600_000).contains(&interval.as_millis()) => Ok(interval),

@@ -124,6 +124,13 @@ impl<R> Column<R> {
     }
 }
 
+/// The text of a cell that stands in no table.
+pub(crate) fn cell(write: impl FnOnce(&mut Cell<'_>)) -> String {
+    let mut out = String::new();
+    write(&mut Cell { out: &mut out });
+    out
+}
+
 /// A cell being written. Nothing gets into it unescaped.
 pub(crate) struct Cell<'a> {
     out: &'a mut String,

@@ -108,6 +108,12 @@ impl Object<'_> {
         });
     }
 
+    /// A list of texts.
+    pub(crate) fn texts<'t>(&mut self, name: &str, values: impl IntoIterator<Item = &'t str>) {
+        let out = self.name(name);
+        list(out, values, |value, out| quote(value, Astral::Surrogates, out));
+    }
+
     /// An object within.
     pub(crate) fn object(&mut self, name: &str, fields: impl FnOnce(&mut Object<'_>)) {
         object(self.name(name), fields);

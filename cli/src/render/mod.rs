@@ -9,6 +9,7 @@ mod escape;
 pub(crate) mod human;
 mod json;
 mod progress;
+mod screen;
 mod table;
 pub(crate) mod talk;
 mod yaml;
@@ -17,10 +18,12 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use jiff::tz::TimeZone;
 
-pub(crate) use column::{Cell, Column, Emphasis, Row};
+pub(crate) use column::{Cell, Column, Emphasis, Row, cell};
 pub(crate) use escape::one_line;
 pub(crate) use json::Object;
 pub(crate) use progress::Progress;
+pub(crate) use screen::Screen;
+pub(crate) use table::cut_to;
 pub(crate) use talk::{Notes, Talk};
 
 /// How an answer is shown.
@@ -172,7 +175,7 @@ impl Output {
             lines.push(format!("{left_out} more notes are shown without --watch"));
         }
         let columns = terminal().columns;
-        lines.iter().try_for_each(|line| self.sentence(table::cut_to(&one_line(line), columns)))
+        lines.iter().try_for_each(|line| self.sentence(cut_to(&one_line(line), columns)))
     }
 
     /// Leaves that many lines of a screen for what comes below the next table.
@@ -222,6 +225,17 @@ impl Output {
     /// Shows a closing line that is data, on stdout. For tables.
     pub(crate) fn sentence(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         writeln!(self.writer, "{}", one_line(text.as_ref()))
+    }
+
+    /// Takes the whole terminal, until what is returned goes out of scope. `None`: there is no terminal, for reading
+    /// and for writing, that can be drawn on.
+    pub(crate) fn screen(&mut self) -> io::Result<Option<Screen>> {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        if self.terminal.is_none() || is_dumb || !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        self.flush()?;
+        Screen::open(self.colour).map(Some)
     }
 
     /// Hands over to the reader what has been shown so far.

@@ -184,7 +184,7 @@ fn cut(text: &str, text_width: usize, room: usize) -> (&str, &'static str, usize
 }
 
 /// `text` cut to `room` columns, with a mark if it was.
-pub(super) fn cut_to(text: &str, room: usize) -> String {
+pub(crate) fn cut_to(text: &str, room: usize) -> String {
     let (text, mark, _) = cut(text, width(text), room.max(1));
     format!("{text}{mark}")
 }

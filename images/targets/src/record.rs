@@ -43,7 +43,7 @@ const OF_PROCESS: [&str; 17] = [
 const OF_THREAD: [&str; 5] = ["schedstat", "stat", "status", "syscall", "wchan"];
 
 /// Files of the machine and of the network namespace.
-const OF_MACHINE: [&str; 16] = [
+const OF_MACHINE: [&str; 17] = [
     "diskstats",
     "loadavg",
     "meminfo",
@@ -52,6 +52,7 @@ const OF_MACHINE: [&str; 16] = [
     "pressure/io",
     "pressure/memory",
     "self/cgroup",
+    "self/net/dev",
     "stat",
     "sys/kernel/pid_max",
     "sys/kernel/threads-max",

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod loadavg;
 pub mod meminfo;
 pub mod mountinfo;
+pub mod net_dev;
 pub mod oom_score;
 pub mod oom_score_adj;
 pub mod owner;

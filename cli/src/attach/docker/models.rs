@@ -62,6 +62,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Container {
         id: found.id.unwrap_or_default(),
         name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
         state: state(found.state.unwrap_or_default()),
+        image: config.image.unwrap_or_default(),
         user: config.user.unwrap_or_default(),
         labels: config.labels.unwrap_or_default(),
         pid_mode: host.pid_mode.unwrap_or_default(),

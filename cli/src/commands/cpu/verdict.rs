@@ -2,32 +2,32 @@
 
 /// A number of CPUs that may be used.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cpus {
+pub(in crate::commands) enum Cpus {
     Unlimited,
     At(f64),
 }
 
 /// What the verdict follows from, over one sample. `None`: not known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Facts {
+pub(in crate::commands) struct Facts {
     /// CPUs that the target used.
-    pub(super) used_cpus: Option<f64>,
+    pub(in crate::commands) used_cpus: Option<f64>,
     /// The limit of its cgroup.
-    pub(super) limit: Option<Cpus>,
+    pub(in crate::commands) limit: Option<Cpus>,
     /// Share of the limit's periods in which it was held back.
-    pub(super) throttled_percent: Option<f64>,
+    pub(in crate::commands) throttled_percent: Option<f64>,
     /// Of the time in which its threads wanted to run: the share without a CPU.
-    pub(super) waiting_percent: Option<f64>,
+    pub(in crate::commands) waiting_percent: Option<f64>,
     /// How many of its threads were ready to run without a CPU, on average.
-    pub(super) waiting_cpus: Option<f64>,
+    pub(in crate::commands) waiting_cpus: Option<f64>,
     /// CPUs that it may run on.
-    pub(super) usable_cpus: Option<u32>,
+    pub(in crate::commands) usable_cpus: Option<u32>,
     /// CPUs of the machine.
-    pub(super) machine_cpus: Option<u32>,
+    pub(in crate::commands) machine_cpus: Option<u32>,
     /// Share of the machine's time that the host of the virtual machine withheld.
-    pub(super) stolen_percent: Option<f64>,
+    pub(in crate::commands) stolen_percent: Option<f64>,
     /// Number, name and CPU% of its busiest thread.
-    pub(super) busiest: Option<(u32, String, f64)>,
+    pub(in crate::commands) busiest: Option<(u32, String, f64)>,
 }
 
 /// Less than this is chance.

@@ -14,7 +14,7 @@ const NEVER: i32 = -1000;
 
 /// What runs out first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(in crate::commands) enum Bound {
     /// The limit of the cgroup.
     Cgroup { limit_bytes: u64 },
     /// The limit of a cgroup above it.
@@ -25,16 +25,19 @@ pub(super) enum Bound {
 
 /// What is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Headroom {
-    pub(super) bound: Bound,
+pub(in crate::commands) struct Headroom {
+    pub(in crate::commands) bound: Bound,
     /// What can be had for sure: what is free, and clean page cache that was not used lately.
-    pub(super) conservative_bytes: u64,
+    pub(in crate::commands) conservative_bytes: u64,
     /// What can be had if all goes well: all page cache, the kernel's caches, and what fits into swap.
-    pub(super) optimistic_bytes: u64,
+    pub(in crate::commands) optimistic_bytes: u64,
 }
 
 /// Works out what is left. `None` if neither a limit nor the machine is known.
-pub(super) fn headroom(cgroup: Option<&CgroupMemory>, header: Option<&MemoryHeader>) -> Option<Headroom> {
+pub(in crate::commands) fn headroom(
+    cgroup: Option<&CgroupMemory>,
+    header: Option<&MemoryHeader>,
+) -> Option<Headroom> {
     let of_cgroup = cgroup.and_then(|cgroup| within_limit(cgroup, header));
     let of_machine = of_machine(header);
     // Whichever runs out first.

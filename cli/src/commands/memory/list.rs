@@ -10,13 +10,13 @@ use crate::commands::{Failure, stream};
 
 /// What the agent sent.
 #[derive(Debug, Default)]
-pub(super) struct Breakdown {
-    pub(super) cgroup: Option<CgroupMemory>,
-    pub(super) header: Option<MemoryHeader>,
-    pub(super) processes: Vec<ProcessMemory>,
-    pub(super) summary: Option<Summary>,
+pub(in crate::commands) struct Breakdown {
+    pub(in crate::commands) cgroup: Option<CgroupMemory>,
+    pub(in crate::commands) header: Option<MemoryHeader>,
+    pub(in crate::commands) processes: Vec<ProcessMemory>,
+    pub(in crate::commands) summary: Option<Summary>,
     /// Why the list cannot be trusted to be whole.
-    pub(super) broken_off: Option<&'static str>,
+    pub(in crate::commands) broken_off: Option<&'static str>,
 }
 
 impl Breakdown {
@@ -34,7 +34,7 @@ impl Breakdown {
 }
 
 /// Reads the whole stream, as far as there is room for it. `ahead` is called before the first process is read.
-pub(super) async fn read(
+pub(in crate::commands) async fn read(
     agent: &Agent,
     request: v1::ListMemoryRequest,
     mut ahead: impl FnMut(&MemoryHeader),

@@ -21,12 +21,12 @@ use crate::commands::{Failure, Question as _};
 use crate::exit::Exit;
 use crate::render::{Format, Output, Talk};
 
-pub(super) const SECOND: u64 = 1_000_000_000;
-pub(super) const HEADER: ProcessListHeader =
+pub(in crate::commands) const SECOND: u64 = 1_000_000_000;
+pub(in crate::commands) const HEADER: ProcessListHeader =
     ProcessListHeader { sampled_boottime_nanos: 1_000 * SECOND, sampled_unix_nanos: 1_700_000_000 * SECOND };
 
 /// A process of uid 1000 that started 100 s ago and used 5 s of CPU time since.
-pub(super) fn process(pid: u32, parent_pid: u32, arguments: &[&[u8]]) -> Process {
+pub(in crate::commands) fn process(pid: u32, parent_pid: u32, arguments: &[&[u8]]) -> Process {
     Process {
         pid,
         parent_pid,
@@ -47,7 +47,7 @@ pub(super) fn process(pid: u32, parent_pid: u32, arguments: &[&[u8]]) -> Process
 }
 
 /// The rows of a first list of `processes`.
-pub(super) fn rows(processes: Vec<Process>) -> Vec<ProcessRow> {
+pub(in crate::commands) fn rows(processes: Vec<Process>) -> Vec<ProcessRow> {
     History::default().rows(Some(HEADER), processes, None)
 }
 
@@ -55,7 +55,7 @@ fn complete(sent: u64) -> Part {
     Part::Summary(Summary { sent, end: End::Complete.into(), ..Summary::default() })
 }
 
-pub(super) fn answer(header: ProcessListHeader, processes: Vec<Process>) -> Vec<Part> {
+pub(in crate::commands) fn answer(header: ProcessListHeader, processes: Vec<Process>) -> Vec<Part> {
     let sent = u64::try_from(processes.len()).unwrap();
     vec![Part::Header(header), Part::Batch(ProcessBatch { processes }), complete(sent)]
 }

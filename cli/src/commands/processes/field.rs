@@ -6,7 +6,7 @@ use super::row::{ProcessRow, origin};
 
 /// A property of a process that has an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::commands) enum Field {
     Pid,
     ParentPid,
     Tid,
@@ -14,6 +14,7 @@ pub(super) enum Field {
     Uid,
     State,
     Cpu,
+    CpuTime,
     Rss,
     Virtual,
     Swap,
@@ -28,7 +29,7 @@ pub(super) enum Field {
 
 /// How values of a field are written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::commands) enum Kind {
     Number,
     /// Bytes: `100M`.
     Size,
@@ -45,7 +46,7 @@ pub(super) enum Kind {
 
 impl Field {
     /// Name on the command line, other names, the field, and how its values are written.
-    const ALL: [(&'static str, &'static [&'static str], Self, Kind); 17] = [
+    const ALL: [(&'static str, &'static [&'static str], Self, Kind); 18] = [
         ("pid", &[], Self::Pid, Kind::Number),
         ("ppid", &["parent_pid", "parent"], Self::ParentPid, Kind::Number),
         ("tid", &[], Self::Tid, Kind::Number),
@@ -53,6 +54,7 @@ impl Field {
         ("uid", &[], Self::Uid, Kind::Number),
         ("state", &["stat"], Self::State, Kind::State),
         ("cpu", &["cpu%", "%cpu", "pcpu", "cpu_percent"], Self::Cpu, Kind::Percent),
+        ("time", &["time+", "cputime", "cpu_time"], Self::CpuTime, Kind::Span),
         ("rss", &["resident", "resident_bytes"], Self::Rss, Kind::Size),
         ("virt", &["virtual", "vsz", "virtual_bytes"], Self::Virtual, Kind::Size),
         ("swap", &["swap_bytes"], Self::Swap, Kind::Size),
@@ -66,7 +68,7 @@ impl Field {
     ];
 
     /// The field of that name; or what to tell the user, with the nearest name if one is near.
-    pub(super) fn named(name: &str) -> Result<Self, String> {
+    pub(in crate::commands) fn named(name: &str) -> Result<Self, String> {
         let lower = name.to_ascii_lowercase();
         let found = Self::ALL.iter().find(|(known, others, ..)| *known == lower || others.contains(&&*lower));
         if let Some((_, _, field, _)) = found {
@@ -90,22 +92,22 @@ impl Field {
     }
 
     /// The name on the command line.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::commands) fn name(self) -> &'static str {
         self.declared().0
     }
 
     /// How values are written.
-    pub(super) fn kind(self) -> Kind {
+    pub(in crate::commands) fn kind(self) -> Kind {
         self.declared().1
     }
 
     /// True if the agent reads it only when details are asked for.
-    pub(super) fn is_detail(self) -> bool {
+    pub(in crate::commands) fn is_detail(self) -> bool {
         matches!(self, Self::Swap | Self::WaitChannel)
     }
 
     /// What the field is for that process.
-    pub(super) fn value(self, row: &ProcessRow) -> Value<'_> {
+    pub(in crate::commands) fn value(self, row: &ProcessRow) -> Value<'_> {
         let process = &row.process;
         match self {
             Self::Pid => Value::Number(process.pid.into()),
@@ -120,6 +122,7 @@ impl Field {
             Self::Cpu => {
                 row.cpu_percent.map_or(Value::Absent, |percent| Value::Number(milli_percent(percent)))
             }
+            Self::CpuTime => Value::Number(ProcessRow::cpu_nanos(process).into()),
             Self::Rss => Value::Number(process.resident_bytes.into()),
             Self::Virtual => Value::Number(process.virtual_bytes.into()),
             Self::Swap => row.details().and_then(|details| details.swap_bytes).into(),
@@ -143,7 +146,7 @@ impl Field {
 
 /// What is compared: by number, or by bytes. Absent comes before all else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Value<'a> {
+pub(in crate::commands) enum Value<'a> {
     Absent,
     Number(i128),
     Text(Cow<'a, [u8]>),
@@ -158,7 +161,7 @@ impl Value<'_> {
     }
 
     /// The same without a borrow.
-    pub(super) fn into_owned(self) -> Value<'static> {
+    pub(in crate::commands) fn into_owned(self) -> Value<'static> {
         match self {
             Self::Absent => Value::Absent,
             Self::Number(number) => Value::Number(number),
@@ -175,6 +178,6 @@ impl<T: Into<i128>> From<Option<T>> for Value<'_> {
 
 /// A percentage as a whole number, so that it has a total order.
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates, which keeps the order")]
-pub(super) fn milli_percent(percent: f64) -> i128 {
+pub(in crate::commands) fn milli_percent(percent: f64) -> i128 {
     (percent * 1000.0).round() as i128
 }

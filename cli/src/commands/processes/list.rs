@@ -16,16 +16,19 @@ use crate::render::human;
 
 /// What the agent sent.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
-    pub(super) header: Option<ProcessListHeader>,
-    pub(super) processes: Vec<Process>,
-    pub(super) summary: Option<Summary>,
+pub(in crate::commands) struct Listing {
+    pub(in crate::commands) header: Option<ProcessListHeader>,
+    pub(in crate::commands) processes: Vec<Process>,
+    pub(in crate::commands) summary: Option<Summary>,
     /// Why the list cannot be trusted to be whole.
-    pub(super) broken_off: Option<&'static str>,
+    pub(in crate::commands) broken_off: Option<&'static str>,
 }
 
 /// Reads the whole stream, as far as there is room for it.
-pub(super) async fn read(agent: &Agent, request: v1::ListProcessesRequest) -> Result<Listing, Failure> {
+pub(in crate::commands) async fn read(
+    agent: &Agent,
+    request: v1::ListProcessesRequest,
+) -> Result<Listing, Failure> {
     let mut client = ProcessServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let responses = client.list_processes(agent.request(request)).await?.into_inner();
     let mut listing = Listing::default();
@@ -58,20 +61,20 @@ fn footprint_of_row(process: &Process) -> usize {
 
 /// From when on CPU% counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Since {
+pub(in crate::commands) enum Since {
     Start,
     LastList,
 }
 
 impl Since {
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::commands) fn words(self) -> &'static str {
         match self {
             Self::Start => "since each one started",
             Self::LastList => "since the last list",
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::commands) fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::LastList => "last_list",
@@ -81,7 +84,7 @@ impl Since {
 
 /// The CPU times of the list before. Empty before the first.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(in crate::commands) struct History {
     sampled_boottime_nanos: Option<u64>,
     cpu_nanos: HashMap<Identity, u64>,
 }
@@ -94,14 +97,14 @@ fn identity(process: &Process) -> Identity {
 }
 
 impl History {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::commands) fn is_empty(&self) -> bool {
         self.sampled_boottime_nanos.is_none()
     }
 
     /// Makes rows of `processes` and remembers them for the next list.
     ///
     /// Start times are put in words if there is a `zone` to do so.
-    pub(super) fn rows(
+    pub(in crate::commands) fn rows(
         &mut self,
         header: Option<ProcessListHeader>,
         processes: Vec<Process>,

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use dbgctl_proto::v1::{self, ProcessOrigin, ProcessState};
 
-use crate::render::{Cell, Column, Emphasis, Object, Row, human};
+use crate::render::{Cell, Column, Emphasis, Object, Row, cell, human};
 
 /// A process or a thread, with what follows from it and the list's clock.
 #[derive(Debug, Clone)]
-pub(super) struct ProcessRow {
-    pub(super) process: v1::Process,
-    pub(super) state: State,
+pub(in crate::commands) struct ProcessRow {
+    pub(in crate::commands) process: v1::Process,
+    pub(in crate::commands) state: State,
     /// Share of one CPU. `None` if the clock does not allow to say.
-    pub(super) cpu_percent: Option<f64>,
+    pub(in crate::commands) cpu_percent: Option<f64>,
     /// Time since the start. `None` if the clock does not allow to say.
-    pub(super) elapsed: Option<Duration>,
+    pub(in crate::commands) elapsed: Option<Duration>,
     /// When it started, in words. Made for wide tables only.
-    pub(super) started: Option<String>,
+    pub(in crate::commands) started: Option<String>,
     /// The lines of a tree that lead to this process. Empty outside trees, and for roots.
-    pub(super) branch: String,
+    pub(in crate::commands) branch: String,
 }
 
 impl Row for ProcessRow {
@@ -27,10 +27,7 @@ impl Row for ProcessRow {
         Column::number("PID", |row| Some(row.process.pid.into())),
         Column::number("TID", |row: &Self| row.process.tid.map(i64::from)).if_any(),
         Column::number("PPID", |row| Some(row.process.parent_pid.into())),
-        Column::written("USER", |row, cell| match &row.process.user {
-            Some(name) if !name.is_empty() => cell.raw(name),
-            _ => cell.show(row.process.uid),
-        }),
+        Column::written("USER", Self::write_user),
         Column::text("STATE", |row| row.state.word()),
         Column::written("CPU%", |row: &Self, cell| {
             row.cpu_percent.into_iter().for_each(|percent| cell.show(human::Percent(percent)));
@@ -96,13 +93,37 @@ impl Row for ProcessRow {
 }
 
 impl ProcessRow {
-    pub(super) fn details(&self) -> Option<&v1::ProcessDetails> {
+    pub(in crate::commands) fn details(&self) -> Option<&v1::ProcessDetails> {
         self.process.details.as_ref()
     }
 
     /// The CPU time used so far.
-    pub(super) fn cpu_nanos(process: &v1::Process) -> u64 {
+    pub(in crate::commands) fn cpu_nanos(process: &v1::Process) -> u64 {
         process.user_time_nanos.saturating_add(process.system_time_nanos)
+    }
+
+    /// The user's name or number, escaped.
+    pub(in crate::commands) fn user(&self) -> String {
+        cell(|cell| self.write_user(cell))
+    }
+
+    /// The command with its arguments, or the name alone, escaped.
+    pub(in crate::commands) fn command(&self, full: bool) -> String {
+        cell(|cell| {
+            if full {
+                self.write_command(cell);
+            } else {
+                cell.text(&self.branch);
+                cell.raw(&self.process.command);
+            }
+        })
+    }
+
+    fn write_user(&self, cell: &mut Cell<'_>) {
+        match &self.process.user {
+            Some(name) if !name.is_empty() => cell.raw(name),
+            _ => cell.show(self.process.uid),
+        }
     }
 
     fn is_thread_beside_main(&self) -> bool {
@@ -146,7 +167,7 @@ pub(in crate::commands) struct State(Result<ProcessState, i32>);
 
 impl State {
     /// The states that a process can be in, as far as this version knows.
-    pub(super) const KNOWN: [(&'static str, char); 10] = [
+    pub(in crate::commands) const KNOWN: [(&'static str, char); 10] = [
         ("running", 'R'),
         ("sleeping", 'S'),
         ("disk-sleep", 'D'),
@@ -162,6 +183,17 @@ impl State {
     /// The state of that number in the contract.
     pub(in crate::commands) fn new(number: i32) -> Self {
         Self(ProcessState::try_from(number).map_err(|_| number))
+    }
+
+    /// Whether it is that one.
+    pub(in crate::commands) fn is(self, state: ProcessState) -> bool {
+        self.0 == Ok(state)
+    }
+
+    /// The letter that the kernel has for it.
+    pub(in crate::commands) fn letter(self) -> char {
+        let word = self.word();
+        Self::KNOWN.into_iter().find(|(known, _)| *known == word).map_or('?', |(_, letter)| letter)
     }
 
     /// The state in a word.

@@ -9,13 +9,39 @@ use super::row::ProcessRow;
 /// What a list is sorted by, and which end comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sort {
-    pub(super) field: Field,
+    pub(in crate::commands) field: Field,
     descending: bool,
 }
 
 impl Sort {
+    /// By that field, figures biggest first and names in order.
+    pub(in crate::commands) fn by(field: Field) -> Self {
+        // One sorts by a figure to see the biggest, by a name to find it.
+        let descending = matches!(
+            field,
+            Field::Cpu
+                | Field::CpuTime
+                | Field::Rss
+                | Field::Virtual
+                | Field::Swap
+                | Field::Threads
+                | Field::Elapsed
+        );
+        Self { field, descending }
+    }
+
+    /// The other end first.
+    pub(in crate::commands) fn inverted(self) -> Self {
+        Self { descending: !self.descending, ..self }
+    }
+
+    /// Whether the biggest comes first.
+    pub(in crate::commands) fn is_descending(self) -> bool {
+        self.descending
+    }
+
     /// Sorts `rows`. Rows that are equal stay in order; rows without the figure come last.
-    pub(super) fn apply(self, rows: &mut [ProcessRow]) {
+    pub(in crate::commands) fn apply(self, rows: &mut [ProcessRow]) {
         let key = |row: &ProcessRow| {
             let value = self.field.value(row).into_owned();
             (value == Value::Absent, value)
@@ -31,7 +57,7 @@ impl Sort {
     }
 
     /// True if the agent sends its rows in that order anyway.
-    pub(super) fn is_agents_own(self) -> bool {
+    pub(in crate::commands) fn is_agents_own(self) -> bool {
         self.field == Field::Pid && !self.descending
     }
 }
@@ -51,13 +77,8 @@ impl FromStr for Sort {
             Some(b'+') => (Some(false), &text[1..]),
             _ => (None, text),
         };
-        let field = Field::named(name)?;
-        // One sorts by a figure to see the biggest, by a name to find it.
-        let biggest_first = matches!(
-            field,
-            Field::Cpu | Field::Rss | Field::Virtual | Field::Swap | Field::Threads | Field::Elapsed
-        );
-        Ok(Self { field, descending: direction.unwrap_or(biggest_first) })
+        let sort = Self::by(Field::named(name)?);
+        Ok(Self { descending: direction.unwrap_or(sort.descending), ..sort })
     }
 }
 

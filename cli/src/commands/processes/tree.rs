@@ -13,7 +13,7 @@ const MOST_GENERATIONS: usize = 64;
 ///
 /// A process whose parent is not in the list is a root. Parents that go in a circle, which no kernel
 /// reports, are cut at their first process in the list.
-pub(super) fn arrange(rows: Vec<ProcessRow>) -> Vec<ProcessRow> {
+pub(in crate::commands) fn arrange(rows: Vec<ProcessRow>) -> Vec<ProcessRow> {
     let mut by_pid = HashMap::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
         by_pid.entry(row.process.pid).or_insert(index);
