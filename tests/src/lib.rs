@@ -52,6 +52,12 @@ fn target_image_dir() -> PathBuf {
     from_tree("DBGCTL_TARGET_IMAGE_DIR", "target/target-image")
 }
 
+/// Says that a test could not be made on this machine, and why.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests shall know")]
+pub fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 /// How much slower than a developer's machine this one is: 10 under emulation.
 pub fn patience() -> u32 {
     env::var("DBGCTL_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
@@ -231,7 +237,7 @@ impl Target {
     pub fn of_debian(program: &str) -> Option<Self> {
         let archive = target_image_dir().join(format!("{program}-amd64.tar.gz"));
         if !archive.exists() {
-            eprintln!("skipped: no image of {program}, see `cargo xtask programs`");
+            skipped(&format!("no image of {program}, see `cargo xtask programs`"));
             return None;
         }
         docker_ok(&["load", "-q", "-i", archive.to_str().unwrap()]);

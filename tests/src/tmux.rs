@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::{Ran, eventually, run, unique};
+use crate::{Ran, eventually, run, skipped, unique};
 
 /// How long something may take to appear. Only a hang takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,7 +17,7 @@ impl Tmux {
     /// A shell on a terminal of that size. `None`, with a notice, where there is no tmux.
     pub fn start(columns: u16, lines: u16) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            eprintln!("skipped: tmux is not installed, see `cargo xtask bootstrap`");
+            skipped("tmux is not installed, see `cargo xtask bootstrap`");
             return None;
         }
         let tmux = Self { socket: unique("tmux") };

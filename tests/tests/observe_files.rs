@@ -1,6 +1,6 @@
 //! The files of real containers, checked against the host's own view of the same directories and against busybox,
 //! which runs in the target itself.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dbgctl_tests::running::Running;
 use dbgctl_tests::terminal::Terminal;
-use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, docker, docker_ok, eventually, host};
+use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, docker, docker_ok, eventually, host, skipped};
 use serde_json::Value;
 
 /// The second opinion, which a container without a shell has to be given.
@@ -40,7 +40,7 @@ fn on_host(target: &Target, path: &str) -> PathBuf {
 /// What busybox says in the target. `None` where there is no busybox.
 fn busybox(target: &Target, arguments: &[&str]) -> Option<String> {
     if !Path::new(BUSYBOX).exists() {
-        eprintln!("skipped: no {BUSYBOX}");
+        skipped(&format!("no {BUSYBOX}"));
         return None;
     }
     Some(docker_ok(&[&["exec", &target.id, "/busybox"], arguments].concat()))

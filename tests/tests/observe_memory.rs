@@ -2,7 +2,7 @@
 //!
 //! Tolerances: what a quiet target holds is compared to the page; charges and their counters may differ by what the CPUs
 //! keep back, 64 pages each.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! What the interfaces of a target carry, compared with the host's own view of its network namespace.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use dbgctl_tests::host::{HostProcess, processes_of};
 use dbgctl_tests::{Target, dbgctl};

@@ -2,6 +2,7 @@
 //!
 //! What is shown is compared with `tests/golden/<question>/<scene>.txt` and `.jsonl`. `cargo xtask bless` accepts what
 //! has changed; its diff is read like code.
+#![expect(clippy::disallowed_methods, reason = "a test reads the files of this tree")]
 
 use std::collections::BTreeSet;
 use std::future::pending;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dbgctl_tests::questions::{OBSERVING, about};
-use dbgctl_tests::{Target, dbgctl, docker_ok, eventually};
+use dbgctl_tests::{Target, dbgctl, docker_ok, eventually, skipped};
 
 use crate::live::Live;
 
@@ -73,7 +73,7 @@ fn whatever_is_observed_nothing_is_opened_for_writing_and_nobody_is_signalled() 
         for level in ["0", "1", "1b"] {
             let sidecar = Live::session(target, level);
             let Some(watched) = Watched::start(&sidecar) else {
-                eprintln!("skipped: no strace");
+                skipped("no strace");
                 return;
             };
             for question in OBSERVING {
