@@ -21,7 +21,8 @@ fn top(tmux: &Tmux, target: &Target, options: &str) -> String {
     tmux.type_text(&format!("clear; '{}' top {name} {options}; echo ended with $?", path.display()));
     tmux.press(&["Enter"]);
     tmux.expect_screen("the processes", |screen| {
-        screen.contains("/target-program serve") && screen.contains("TASKS  4, 4 thr")
+        // The last line is drawn last.
+        pids(screen).len() == 4 && screen.contains("TASKS  4, 4 thr") && screen.contains("Help")
     })
 }
 

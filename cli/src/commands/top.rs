@@ -14,7 +14,7 @@ mod view;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use dbgctl_proto::bounds::SHORTEST_SAMPLE;
+use dbgctl_proto::bounds::{LONGEST_SAMPLE, SHORTEST_SAMPLE};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Zoned;
@@ -164,6 +164,8 @@ struct Session {
     asking: Option<BoxFuture<'static, Result<Replies, Failure>>>,
     /// When the question was asked that is under way, or the last one.
     asked: Instant,
+    /// When the last answer came.
+    answered: Instant,
     /// For how long that looks at the CPU.
     sample: Duration,
 }
@@ -176,6 +178,7 @@ impl Session {
             before: Before::default(),
             asking: None,
             asked: Instant::now(),
+            answered: Instant::now(),
             sample: Duration::ZERO,
         };
         session.ask(SHORTEST_SAMPLE);
@@ -195,13 +198,15 @@ impl Session {
             if self.state.paused {
                 std::future::pending::<()>().await;
             }
-            // An answer takes as long as its sample, so that one follows the other.
-            sleep_until(self.asked + self.state.interval).await;
-            self.ask(self.state.interval);
+            // An answer takes as long as its sample. One is always under way, which breaks when the target ends.
+            let sample = self.state.interval.min(LONGEST_SAMPLE);
+            sleep_until(self.answered + self.state.interval.saturating_sub(sample)).await;
+            self.ask(sample);
         }
         let Some(asking) = &mut self.asking else { return Ok(()) };
         let replies = asking.await;
         self.asking = None;
+        self.answered = Instant::now();
         self.state.take(Snapshot::of(replies?, &mut self.before));
         Ok(())
     }
