@@ -22,6 +22,7 @@ mod files;
 mod fill;
 mod hostile;
 mod kill_agent;
+mod latency;
 mod leak;
 mod many;
 mod many_open;
@@ -52,6 +53,7 @@ usage: target-program COMMAND
   zombies N                          N children that nobody reaps
   many N [--files M]                 N idle children, named idle-<i>, with M open files each
   memory MIB                         that much touched anonymous memory
+  latency MIB [--window MILLIS]      how long mapping memory takes, with that much held
   leak [--mib-per-minute 60]         takes more and more memory, evenly
   cache DIRECTORY                    writes, reads and removes a file there, again and again
   fill PATH MIB                      a file of that size
@@ -95,6 +97,7 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "zombies" => zombies::run(arguments),
         "many" => many::run(arguments),
         "memory" => memory::run(arguments),
+        "latency" => latency::run(arguments),
         "leak" => leak::run(arguments),
         "cache" => cache::run(arguments),
         "fill" => fill::run(arguments),

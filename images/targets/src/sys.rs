@@ -1,12 +1,14 @@
 //! The system calls that have no safe wrapper. The only file that holds `unsafe`.
 #![expect(
     unsafe_code,
-    reason = "fork, signal handlers, pidfd_getfd and forbidden calls have no safe wrapper"
+    reason = "fork, signal handlers, mappings, pidfd_getfd and forbidden calls have no safe wrapper"
 )]
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::ptr;
 
+use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -70,7 +72,7 @@ pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> nix::Result<()>
         // SAFETY: `_exit` has no precondition.
         unsafe { libc::_exit(0) }
     }
-    nix::errno::Errno::result(result).map(drop)
+    Errno::result(result).map(drop)
 }
 
 /// Gives each of two files the name of the other, at once: renameat2(2), which nix does not wrap for musl.
@@ -87,7 +89,7 @@ pub(crate) fn exchange(one: &CStr, other: &CStr) -> nix::Result<()> {
             RENAME_EXCHANGE,
         )
     };
-    nix::errno::Errno::result(result).map(drop)
+    Errno::result(result).map(drop)
 }
 
 /// Sets an extended attribute of a file, see setxattr(2).
@@ -95,11 +97,41 @@ pub(crate) fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> nix::Resu
     // SAFETY: both names end in zero, and the kernel reads as many bytes as the value has.
     let result =
         unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
-    nix::errno::Errno::result(result).map(drop)
+    Errno::result(result).map(drop)
 }
 
 fn owned(fd: libc::c_long) -> nix::Result<OwnedFd> {
-    let fd = i32::try_from(nix::errno::Errno::result(fd)?).map_err(|_| nix::errno::Errno::EBADF)?;
+    let fd = i32::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// New memory in pages of the smallest size, however much it is, for as long as the process lives.
+pub(crate) fn small_pages(bytes: usize) -> nix::Result<&'static mut [u8]> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    // SAFETY: the mapping is ours and that long. The advice only says how it is backed.
+    unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
+    // SAFETY: zeroed memory of that length, which nobody else knows and nobody unmaps.
+    Ok(unsafe { std::slice::from_raw_parts_mut(memory.cast(), bytes) })
+}
+
+/// Maps new memory, writes to each page of it, and gives it back.
+pub(crate) fn map_touch_unmap(bytes: usize, page_bytes: usize) -> nix::Result<()> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: as above.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    for offset in (0..bytes).step_by(page_bytes) {
+        // SAFETY: within the mapping.
+        unsafe { memory.cast::<u8>().add(offset).write_volatile(1) };
+    }
+    // SAFETY: the mapping made above, of which nothing is kept.
+    Errno::result(unsafe { libc::munmap(memory, bytes) }).map(drop)
 }

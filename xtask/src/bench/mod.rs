@@ -5,6 +5,7 @@
 
 mod attach;
 mod beside;
+mod disturb;
 mod first_attach;
 mod http;
 mod kill;
@@ -52,6 +53,8 @@ enum Subject {
     Ps,
     /// P5: the memory and the open files of ten thousand processes
     Observe,
+    /// P12: what a big target feels of being watched
+    Disturb,
     /// R1: what is left when dbgctl is killed at a random moment
     Kill,
 }
@@ -97,7 +100,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         cycles: args.cycles,
         tools: Tools::make(workspace)?,
     };
-    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Kill];
+    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Disturb, Subject::Kill];
     let wanted = if args.what.is_empty() { &all[..] } else { &args.what[..] };
     let mut failed = Vec::new();
     for subject in wanted {
@@ -127,6 +130,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Observe => {
             let mut report = Report::new("observe", "Memory and open files of ten thousand processes");
             observe::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Disturb => {
+            let mut report = Report::new("disturb", "What a big target feels of being watched");
+            disturb::measure(bench, &mut report)?;
             report
         }
         Subject::Kill => {
