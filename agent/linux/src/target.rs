@@ -14,6 +14,9 @@ use crate::{Buffer, Pid, ReadError, Root};
 
 const ID_DIGITS: usize = 64;
 
+/// The first process of a PID namespace. The kernel makes it the parent of every orphan in there, whoever's.
+const FIRST: Pid = Pid(1);
+
 /// What the image of the agent is started as; a sidecar is known by it.
 const AGENT: &[u8] = b"/agent";
 
@@ -87,8 +90,10 @@ pub enum Origin {
 
 /// Tells whose each process of one listing is, and reads as little as it can for that.
 ///
-/// A child of a process of the target is the target's, too. Only for the others the cgroup is read: in
-/// a PID namespace of the target's own these are its init, what was exec'd into it, and sidecars.
+/// A child of a process of the target is the target's, too, unless that process is the first of its PID namespace,
+/// which inherits the orphans of other containers that have joined it. Only for the others the cgroup is read: in a PID
+/// namespace of the target's own these are its init and the children of that, what was exec'd into it, and sidecars.
+/// Of one that ends nothing is left to be seen, and control groups of version 1 no longer tell where it was.
 #[derive(Debug)]
 pub struct Origins<'r> {
     root: &'r Root,
@@ -122,7 +127,8 @@ impl<'r> Origins<'r> {
     }
 
     fn look(&mut self, process: &Stat<'_>) -> Result<Origin, ReadError> {
-        if self.is_of_target(process.parent) {
+        let may_be_adopted = process.parent == FIRST && !process.is_exiting();
+        if !may_be_adopted && self.is_of_target(process.parent) {
             return Ok(Origin::Target);
         }
         if process.is_kernel_thread() {
@@ -158,8 +164,6 @@ impl<'r> Origins<'r> {
 ///
 /// [`ReadError`] if `/proc` can not be listed.
 pub fn init(root: &Root, target: &ContainerId) -> Result<Option<Pid>, ReadError> {
-    const FIRST: Pid = Pid(1);
-
     let mut origins = Origins::new(root, target);
     let mut buffer = Buffer::default();
     // No process of a namespace is older than its first.
@@ -269,14 +273,29 @@ mod tests {
     fn below_the_targets_processes_no_cgroup_is_read() {
         let dir = tempfile::tempdir().unwrap();
         process(dir.path(), 1, 0, 5, &format!("/docker/{}", id('a')), "init");
-        process(dir.path(), 2, 1, 6, "", "");
-        fs::remove_file(dir.path().join("proc/2/cgroup")).unwrap();
+        process(dir.path(), 2, 1, 6, &format!("/docker/{}", id('a')), "");
+        process(dir.path(), 3, 2, 6, "", "");
+        fs::remove_file(dir.path().join("proc/3/cgroup")).unwrap();
         let root = Root::recorded(dir.path()).unwrap();
         let (target, mut buffer) = (id('a'), Buffer::default());
         let mut origins = Origins::new(&root, &target);
-        for pid in [1, 2] {
+        for pid in [1, 2, 3] {
             let process = stat::read(&root, Pid(pid), &mut buffer).unwrap();
             assert_eq!(origins.of(&process).unwrap(), Origin::Target);
         }
+    }
+    #[test]
+    fn an_orphan_of_another_container_is_not_the_targets_because_its_init_adopted_it() {
+        let dir = tempfile::tempdir().unwrap();
+        process(dir.path(), 1, 0, 5, &format!("/../{}", id('a')), "init");
+        process(dir.path(), 8, 0, 6, &format!("/../{}", id('b')), "b");
+        process(dir.path(), 9, 1, 7, &format!("/../{}", id('b')), "b-orphan");
+        process(dir.path(), 10, 9, 8, &format!("/../{}", id('b')), "b-child-of-the-orphan");
+        let root = Root::recorded(dir.path()).unwrap();
+        let (target, mut buffer) = (id('a'), Buffer::default());
+        let mut origins = Origins::new(&root, &target);
+        let found = [1, 8, 9, 10]
+            .map(|pid| origins.of(&stat::read(&root, Pid(pid), &mut buffer).unwrap()).unwrap());
+        assert_eq!(found, [Origin::Target, Origin::Other, Origin::Other, Origin::Other]);
     }
 }
