@@ -1,12 +1,16 @@
 //! `bounded`: from a blocking producer to a stream that ends, and confesses what it left out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use dbgctl_proto::bounds::{LONGEST_LIST, MOST_ROWS};
 use dbgctl_proto::v1::{End, Summary};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
@@ -21,6 +25,12 @@ const BATCH_ROWS: usize = 256;
 const BATCH_BYTES: usize = 64 << 10;
 /// Messages that wait for the client. One more place is kept for the summary.
 const WAITING_MESSAGES: usize = 4;
+
+/// Producers that mostly wait, each with a thread. The sidecar's limit is 64 of them.
+const MOST_WAITING: usize = 16;
+
+const ALL_HELD: &str = "all threads of the agent are held, by other questions or by a file system that does not answer: \
+                        if that stays, end its session with `dbgctl detach` and ask again";
 
 /// The stream of one answer.
 pub type Bounded<M> = ReceiverStream<Result<M, Status>>;
@@ -106,11 +116,78 @@ where
 {
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return stream };
-    tokio::task::spawn_blocking(move || {
+    unless_all_are_held(out.deadline, out.sender.clone(), move || {
         let produced = unless_broken(|| produce(&mut out));
         out.close(produced, last);
     });
     stream
+}
+
+/// Like [`bounded`], for a producer that mostly waits: on a thread of its own, so that others do not wait as well.
+///
+/// # Errors
+///
+/// If there are too many of them.
+pub fn waiting<M, P>(terms: Terms, produce: P) -> Result<Bounded<M>, Status>
+where
+    M: Batched,
+    P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
+{
+    let refused = || Status::resource_exhausted("as many files are followed already as the agent can");
+    let Some(place) = Waiting::begin() else { return Err(refused()) };
+    let (stream, opened) = open(terms);
+    let Some((mut out, last)) = opened else { return Ok(stream) };
+    let thread = thread::Builder::new().spawn(move || {
+        let _place = place;
+        let produced = unless_broken(|| produce(&mut out));
+        out.close(produced, last);
+    });
+    thread.map(|_| stream).map_err(|_| refused())
+}
+
+/// A place among the producers that mostly wait.
+struct Waiting;
+
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+impl Waiting {
+    fn begin() -> Option<Self> {
+        let more = |waiting| (waiting < MOST_WAITING).then_some(waiting + 1);
+        WAITING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok().map(|_| Self)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs `work` on a thread that may block. If there is none until the deadline, the client is told why: all may be held
+/// by a file system that does not answer.
+fn unless_all_are_held<M, T>(
+    deadline: Instant,
+    client: Sender<Result<M, Status>>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T>
+where
+    M: Batched,
+    T: Send + 'static,
+{
+    let (begun, begins) = oneshot::channel();
+    let work = tokio::task::spawn_blocking(move || {
+        // Whoever waited for that has given up, and so has this work been.
+        let _ = begun.send(());
+        work()
+    });
+    let abort = work.abort_handle();
+    tokio::spawn(async move {
+        if timeout_at(deadline, begins).await.is_err() {
+            let _ = client.try_send(Err(Status::resource_exhausted(ALL_HELD)));
+            abort.abort();
+        }
+    });
+    work
 }
 
 /// Like [`bounded`], for what is read twice: `before`, and `after` once `sample` has gone by since.
@@ -126,8 +203,10 @@ where
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return stream };
     tokio::spawn(async move {
-        let first = tokio::task::spawn_blocking(move || (unless_broken(|| before(&mut out)), out));
-        // Only a runtime that ends does not run it.
+        let first = unless_all_are_held(out.deadline, out.sender.clone(), move || {
+            (unless_broken(|| before(&mut out)), out)
+        });
+        // It was not run: the runtime ends, or all threads are held.
         let Ok((first, mut out)) = first.await else { return };
         let first = match first {
             Ok(first) => {

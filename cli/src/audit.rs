@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nix::libc;
 use nix::unistd::{Uid, User, gethostname};
 use serde::Serialize;
 
@@ -65,7 +66,12 @@ fn append(path: &Path, asked: Asked<'_>) -> io::Result<()> {
     line.push('\n');
     let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    // Someone else may have put a link or FIFO there, where root keeps the HOME of who became root.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     // In one piece: several of us may write at the same time.
     file.write_all(line.as_bytes())?;
     file.sync_all()
@@ -95,6 +101,19 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!((&line["target_name"], &line["probe"]), (&"we\nb".into(), &"env".into()));
         line["when"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the CLI's own file")]
+    fn what_a_link_leads_to_is_not_written_to() {
+        let directory = std::env::temp_dir().join(format!("dbgctl-audit-link-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (other, link) = (directory.join("other"), directory.join(FILE));
+        fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        let (written, text) = (append(&link, ASKED), fs::read_to_string(&other).unwrap());
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(written.is_err() && text.is_empty(), "{written:?} {text}");
     }
 
     #[test]

@@ -123,8 +123,8 @@ fn a_line_that_makes_no_sense_is_explained_and_the_prompt_goes_on() {
     let (target, state) = (Target::web(), TempDir::new().unwrap());
     let mut terminal = attach(&target, &state);
 
-    terminal.press("ls /\r");
-    terminal.expect("because  unrecognized subcommand 'ls'");
+    terminal.press("vi /etc/passwd\r");
+    terminal.expect("because  unrecognized subcommand 'vi'");
     terminal.expect("`help` lists what can be asked");
     expect_prompt(&mut terminal, &target);
     terminal.press("help\r");

@@ -32,6 +32,13 @@ pub enum ReadError {
         wanted: FileKind,
     },
 
+    /// The environment or memory of a process: there may be secrets in it, which a file shows as they are.
+    #[error("{} is the environment or memory of a process", .path.display())]
+    Secrets {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file does not look as documented.
     #[error("{}:{line}: expected {expected}, found {found:?}", .path.display())]
     Malformed {
@@ -67,6 +74,10 @@ impl ReadError {
         match (self, self.errno()) {
             (Self::Malformed { expected, .. }, _) => format!("unexpected format: no {expected}"),
             (Self::OtherKind { found, wanted, .. }, _) => format!("{found}, not {wanted}"),
+            (Self::Secrets { .. }, _) => {
+                "the environment or memory of a process: `dbgctl env` shows environments, without their secrets"
+                    .to_owned()
+            }
             (Self::Io { .. }, Some(Errno::ELOOP)) => {
                 "too many symbolic links, or one of /proc that leads elsewhere and is not followed".to_owned()
             }
@@ -79,7 +90,7 @@ impl ReadError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { source, .. } => source.raw_os_error().map(Errno::from_raw),
-            Self::OtherKind { .. } | Self::Malformed { .. } => None,
+            Self::OtherKind { .. } | Self::Secrets { .. } | Self::Malformed { .. } => None,
         }
     }
 }

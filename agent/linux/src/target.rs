@@ -14,6 +14,9 @@ use crate::{Buffer, Pid, ReadError, Root};
 
 const ID_DIGITS: usize = 64;
 
+/// The first process of a PID namespace. The kernel makes it the parent of every orphan in there, whoever's.
+const FIRST: Pid = Pid(1);
+
 /// What the image of the agent is started as; a sidecar is known by it.
 const AGENT: &[u8] = b"/agent";
 
@@ -87,8 +90,10 @@ pub enum Origin {
 
 /// Tells whose each process of one listing is, and reads as little as it can for that.
 ///
-/// A child of a process of the target is the target's, too. Only for the others the cgroup is read: in
-/// a PID namespace of the target's own these are its init, what was exec'd into it, and sidecars.
+/// A child of a process of the target is the target's, too. Only for the others the cgroup is read: in a PID namespace
+/// of the target's own these are its init, what was exec'd into it, and sidecars. Where another container has joined
+/// that namespace, its orphans become children of the first process as well, and the cgroup is read of all of those.
+/// Of one that ends nothing is left to be seen, and control groups of version 1 no longer tell where it was.
 #[derive(Debug)]
 pub struct Origins<'r> {
     root: &'r Root,
@@ -96,6 +101,8 @@ pub struct Origins<'r> {
     own: Vec<Cgroup>,
     /// Ascending.
     of_target: Vec<Pid>,
+    /// Another container's processes are here, too. It has the lower pids, but for those that were given again.
+    is_shared: bool,
     buffer: Buffer,
 }
 
@@ -105,7 +112,7 @@ impl<'r> Origins<'r> {
         let mut buffer = Buffer::default();
         // Without it sidecars are still told from the target, and only not from other containers.
         let own = cgroup::read_own(root, &mut buffer).unwrap_or_default();
-        Self { root, target, own, of_target: Vec::new(), buffer }
+        Self { root, target, own, of_target: Vec::new(), is_shared: false, buffer }
     }
 
     /// Whose process `process` is. Ask by ascending pid: then it costs the least.
@@ -122,7 +129,8 @@ impl<'r> Origins<'r> {
     }
 
     fn look(&mut self, process: &Stat<'_>) -> Result<Origin, ReadError> {
-        if self.is_of_target(process.parent) {
+        let may_be_adopted = self.is_shared && process.parent == FIRST && !process.is_exiting();
+        if !may_be_adopted && self.is_of_target(process.parent) {
             return Ok(Origin::Target);
         }
         if process.is_kernel_thread() {
@@ -135,6 +143,7 @@ impl<'r> Origins<'r> {
         if cgroups == self.own || (process.parent == Pid::OUTSIDE && self.is_named_agent(process.pid)) {
             return Ok(Origin::Dbgctl);
         }
+        self.is_shared |= process.parent == Pid::OUTSIDE;
         Ok(Origin::Other)
     }
 
@@ -158,8 +167,6 @@ impl<'r> Origins<'r> {
 ///
 /// [`ReadError`] if `/proc` can not be listed.
 pub fn init(root: &Root, target: &ContainerId) -> Result<Option<Pid>, ReadError> {
-    const FIRST: Pid = Pid(1);
-
     let mut origins = Origins::new(root, target);
     let mut buffer = Buffer::default();
     // No process of a namespace is older than its first.
@@ -278,5 +285,20 @@ mod tests {
             let process = stat::read(&root, Pid(pid), &mut buffer).unwrap();
             assert_eq!(origins.of(&process).unwrap(), Origin::Target);
         }
+    }
+
+    #[test]
+    fn an_orphan_of_another_container_is_not_the_targets_because_its_init_adopted_it() {
+        let dir = tempfile::tempdir().unwrap();
+        process(dir.path(), 1, 0, 5, &format!("/../{}", id('a')), "init");
+        process(dir.path(), 8, 0, 6, &format!("/../{}", id('b')), "b");
+        process(dir.path(), 9, 1, 7, &format!("/../{}", id('b')), "b-orphan");
+        process(dir.path(), 10, 9, 8, &format!("/../{}", id('b')), "b-child-of-the-orphan");
+        let root = Root::recorded(dir.path()).unwrap();
+        let (target, mut buffer) = (id('a'), Buffer::default());
+        let mut origins = Origins::new(&root, &target);
+        let found =
+            [1, 8, 9, 10].map(|pid| origins.of(&stat::read(&root, Pid(pid), &mut buffer).unwrap()).unwrap());
+        assert_eq!(found, [Origin::Target, Origin::Other, Origin::Other, Origin::Other]);
     }
 }

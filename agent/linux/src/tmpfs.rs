@@ -56,7 +56,7 @@ pub fn read(root: &Root, pid: Pid) -> Result<(Vec<Tmpfs>, Vec<ReadError>), ReadE
         return Ok((found, failed));
     }
     let target = root.target(pid)?;
-    let mounts = mountinfo::read(root, pid)?;
+    let mounts = mountinfo::read(root, pid)?.mounts;
     for mount in in_memory(&mounts) {
         let place = target.find(Path::new(OsStr::from_bytes(&mount.path)), LastLink::Keep);
         match place.and_then(|place| place.space()) {
@@ -84,10 +84,10 @@ fn may_hang(mount: &Mount) -> bool {
 
 /// The mounts of whole file systems in memory, each file system once, that can be reached without waiting.
 fn in_memory(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
-    let hanging: Vec<_> = mounts.iter().filter(|mount| mount.path != b"/" && may_hang(mount)).collect();
+    let hanging = mounts.iter().filter(|mount| mount.path != b"/" && may_hang(mount));
+    let hanging: BTreeSet<_> = hanging.map(|mount| Path::new(OsStr::from_bytes(&mount.path))).collect();
     let is_behind_one = move |path: &[u8]| {
-        let path = Path::new(OsStr::from_bytes(path));
-        hanging.iter().any(|mount| path.starts_with(OsStr::from_bytes(&mount.path)))
+        Path::new(OsStr::from_bytes(path)).ancestors().any(|ancestor| hanging.contains(ancestor))
     };
     let mut devices = BTreeSet::new();
     let whole = mounts.iter().filter(|mount| mount.file_system == b"tmpfs" && mount.root == b"/");

@@ -10,6 +10,9 @@ use crate::root::{Found, TargetDirectory};
 /// Each level holds a descriptor and a buffer.
 pub const DEEPEST: usize = 512;
 
+/// Each level also holds its path: twice what the kernel lets anyone name at once.
+const LONGEST_PATH_BYTES: usize = 8 << 10;
+
 /// Which mounts are entered on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crossing {
@@ -76,7 +79,7 @@ pub enum NotEntered {
     Mount,
     /// It lies deeper than was wanted.
     Unwanted,
-    /// It lies deeper than [`DEEPEST`].
+    /// It lies deeper than [`DEEPEST`], or its path is very long.
     TooDeep,
     /// It could not be opened.
     Failed(ReadError),
@@ -185,7 +188,7 @@ impl<'r> Walk<'r> {
         if self.levels.len() >= self.deepest {
             return Err(NotEntered::Unwanted);
         }
-        if self.levels.len() >= DEEPEST {
+        if self.levels.len() >= DEEPEST || self.path.len() > LONGEST_PATH_BYTES {
             return Err(NotEntered::TooDeep);
         }
         let found = match (entrance, self.levels.last()) {

@@ -99,6 +99,25 @@ fn magic_links_are_not_followed() {
 }
 
 #[test]
+fn the_environment_and_memory_of_a_process_are_no_files_to_read_whatever_leads_there() {
+    let root = Root::live().unwrap();
+    let own = Pid(std::process::id());
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("harmless");
+    symlink(format!("/proc/{own}/environ"), &link).unwrap();
+    for path in [
+        link,
+        format!("/proc/{own}/environ").into(),
+        format!("/proc/{own}/task/{own}/environ").into(),
+        format!("/proc/{own}/mem").into(),
+    ] {
+        let error = root.open_in(own, &path).unwrap_err();
+        assert!(matches!(error, ReadError::Secrets { .. }), "{path:?}: {error:?}");
+    }
+    root.open_in(own, Path::new(&format!("/proc/{own}/status"))).unwrap();
+}
+
+#[test]
 fn what_is_no_regular_file_is_refused_without_waiting() {
     let target = Target::new();
     nix::unistd::mkfifo(&target.path("etc/passwd"), Mode::S_IRWXU).unwrap();

@@ -20,6 +20,11 @@ use crate::redaction::{self, Verdict};
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
 
+/// Variables of one process that are sent. What has more was made to have them, each of a byte or two.
+const MOST_VARIABLES: usize = 4096;
+/// Environments, and values that were left out, of which is remembered that they were met.
+const MOST_REMEMBERED: usize = 1 << 17;
+
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> EnvironmentServiceServer<Environments> {
     EnvironmentServiceServer::new(Environments::new(sources))
@@ -96,6 +101,7 @@ fn collect(
         hashers: [RandomState::new(), RandomState::new()],
         sent: HashMap::new(),
         redacted: HashMap::new(),
+        different: 0,
     };
     let mut buffer = Buffer::default();
     listing::processes(sources, &wanted.pids, out, |stat, out| {
@@ -124,20 +130,25 @@ struct Reader {
     sent: HashMap<[u64; 2], u32>,
     /// Values that were left out, and their numbers in this answer.
     redacted: HashMap<[u64; 2], u64>,
+    /// How many different ones there were.
+    different: u64,
 }
 
 impl Reader {
     fn message(&mut self, stat: &Stat<'_>, environ: &Environ<'_>) -> v1::ProcessEnvironment {
         let pid = stat.pid.0;
         let identity = self.identity(environ.bytes);
-        let first = *self.sent.entry(identity).or_insert(pid);
-        let variables = if first == pid { self.variables(environ) } else { Vec::new() };
+        let first = self.sent.get(&identity).copied().unwrap_or(pid);
+        if self.sent.len() < MOST_REMEMBERED {
+            self.sent.entry(identity).or_insert(pid);
+        }
+        let (variables, more) = if first == pid { self.variables(environ) } else { (Vec::new(), false) };
         v1::ProcessEnvironment {
             pid,
             command: stat.command.to_vec(),
             variables,
             same_as_pid: Some(first).filter(|&first| first != pid),
-            cut: environ.cut,
+            cut: environ.cut || more,
         }
     }
 
@@ -145,9 +156,13 @@ impl Reader {
         self.hashers.each_ref().map(|hasher| hasher.hash_one(bytes))
     }
 
-    fn variables(&mut self, environ: &Environ<'_>) -> Vec<v1::EnvironmentVariable> {
-        let variables = environ.variables().filter(|variable| self.is_wanted(variable)).collect::<Vec<_>>();
-        variables.iter().map(|variable| self.variable(variable)).collect()
+    /// Those that are wanted, and whether there are more.
+    fn variables(&mut self, environ: &Environ<'_>) -> (Vec<v1::EnvironmentVariable>, bool) {
+        let wanted = environ.variables().filter(|variable| self.is_wanted(variable));
+        let mut variables = wanted.take(MOST_VARIABLES + 1).collect::<Vec<_>>();
+        let more = variables.len() > MOST_VARIABLES;
+        variables.truncate(MOST_VARIABLES);
+        (variables.iter().map(|variable| self.variable(variable)).collect(), more)
     }
 
     fn is_wanted(&self, variable: &Variable<'_>) -> bool {
@@ -176,8 +191,15 @@ impl Reader {
         };
         let mut redacted_identity = 0;
         if redaction != Redaction::Unspecified {
-            let next = self.redacted.len() as u64 + 1;
-            redacted_identity = *self.redacted.entry(self.identity(value)).or_insert(next);
+            let identity = self.identity(value);
+            redacted_identity = self.redacted.get(&identity).copied().unwrap_or_default();
+            if redacted_identity == 0 {
+                self.different += 1;
+                redacted_identity = self.different;
+                if self.redacted.len() < MOST_REMEMBERED {
+                    self.redacted.insert(identity, redacted_identity);
+                }
+            }
         }
         v1::EnvironmentVariable {
             name,
@@ -240,17 +262,18 @@ mod tests {
             hashers: [RandomState::new(), RandomState::new()],
             sent: HashMap::new(),
             redacted: HashMap::new(),
+            different: 0,
         }
     }
 
     #[test]
     fn what_a_title_left_of_a_variable_is_not_shown_unless_asked_for() {
         let environ = environ::parse(b"nginx: worker\0\0WORD=hunter2\0PATH=/bin\0", false);
-        let variables = reader(false).variables(&environ);
+        let variables = reader(false).variables(&environ).0;
         assert_eq!((variables[0].redaction(), variables[0].name.len()), (Redaction::Nameless, 0));
         assert_eq!((variables[1].redaction(), &variables[1].value), (Redaction::Nameless, &None));
         assert_eq!(variables[2].value.as_deref(), Some(&b"/bin"[..]));
-        let revealed = reader(true).variables(&environ);
+        let revealed = reader(true).variables(&environ).0;
         assert_eq!((&revealed[0].name[..], &revealed[0].value), (&b"nginx: worker"[..], &None));
         assert_eq!(revealed[1].value.as_deref(), Some(&b"hunter2"[..]));
     }
@@ -258,8 +281,16 @@ mod tests {
     #[test]
     fn equal_secrets_of_one_answer_can_be_told_from_others() {
         let environ = environ::parse(b"A_KEY=one\0B_KEY=two\0C_KEY=one\0D=x\0", false);
-        let [one, two, again, shown] = &reader(false).variables(&environ)[..] else { panic!() };
+        let [one, two, again, shown] = &reader(false).variables(&environ).0[..] else { panic!() };
         let identities = [one, two, again, shown].map(|variable| variable.redacted_identity);
         assert_eq!(identities, [1, 2, 1, 0]);
+    }
+    #[test]
+    fn an_environment_of_tiny_variables_is_cut_and_says_so() {
+        let text = b"A=\0".repeat(MOST_VARIABLES + 1);
+        let (variables, more) = reader(false).variables(&environ::parse(&text, false));
+        assert_eq!((variables.len(), more), (MOST_VARIABLES, true));
+        let (variables, more) = reader(false).variables(&environ::parse(&text[3..], false));
+        assert_eq!((variables.len(), more), (MOST_VARIABLES, false));
     }
 }

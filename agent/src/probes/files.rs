@@ -37,12 +37,17 @@ const MOST_MOUNTS_NAMED: usize = 64;
 /// Whose eyes a path is seen with.
 fn viewer(sources: &Sources, pid: Option<u32>) -> Result<Pid, ProbeError> {
     let Some(pid) = pid.map(Pid) else { return sources.target_init() };
+    expect_of_target(sources, pid)?;
+    Ok(pid)
+}
+
+fn expect_of_target(sources: &Sources, pid: Pid) -> Result<(), ProbeError> {
     let mut buffer = Buffer::default();
     let of_target = stat::read(sources.root(), pid, &mut buffer)
         .and_then(|process| Origins::new(sources.root(), sources.target()).of(&process))
         .is_ok_and(|origin| origin == Origin::Target);
     // The root of any other process is not the target's.
-    if of_target { Ok(pid) } else { Err(BadRequest::new("pid", "no process of the target has it").into()) }
+    if of_target { Ok(()) } else { Err(BadRequest::new("pid", "no process of the target has it").into()) }
 }
 
 /// A file of the target that someone asks about.
@@ -61,6 +66,8 @@ impl<'r> Place<'r> {
         }
         let viewer = viewer(sources, pid)?;
         let root = sources.root().target(viewer)?;
+        // It may have ended before its root was opened, and its number been given to a process of another container.
+        expect_of_target(sources, viewer)?;
         Ok(Self { viewer, root, path: Path::new("/").join(OsStr::from_bytes(path)) })
     }
 
@@ -185,7 +192,8 @@ impl LeftOut {
         match reason {
             NotEntered::Mount if self.0.len() < MOST_MOUNTS_NAMED => self.0.push(path.to_vec()),
             NotEntered::Mount | NotEntered::Unwanted => {}
-            NotEntered::TooDeep => gaps.add("not entered", "directories deeper than 512 levels"),
+            NotEntered::TooDeep => gaps
+                .add("not entered", "directories deeper than 512 levels, or with paths of more than 8 KiB"),
             NotEntered::Failed(error) => gaps.add_error("not entered", error),
         }
     }

@@ -4,8 +4,7 @@ mod about;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dbgctl_linux::procfs::fd::{self, Descriptors, Kind};
 use dbgctl_linux::procfs::schedstat::{self, SchedStat};
@@ -25,10 +24,7 @@ use crate::gaps::{self, Gaps};
 use crate::listing;
 use crate::socket_names::SocketNames;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
-
-/// How often a sample is interrupted to see whether anyone still waits for it.
-const LOOK_UP: Duration = Duration::from_millis(50);
+use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded, sampled};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> StackServiceServer<Stacks> {
@@ -63,7 +59,13 @@ impl StackService for Stacks {
             millis => Some(sample::length(millis).map_err(ProbeError::from)?),
         };
         let sources = Arc::clone(&self.sources);
-        Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted.pids, lasts, out))))
+        let Some(lasts) = lasts else {
+            return Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted.pids, None, out))));
+        };
+        let (sources_before, pids) = (Arc::clone(&sources), wanted.pids.clone());
+        let before = move |_: &mut Out<_>| Sample::begin(&sources_before, &pids);
+        let after = move |sample, out: &mut Out<_>| collect(&sources, &wanted.pids, Some(sample), out);
+        Ok(Response::new(sampled(terms, lasts, before, after)))
     }
 }
 
@@ -88,10 +90,9 @@ impl Batched for v1::ListStacksResponse {
 fn collect(
     sources: &Sources,
     pids: &[u32],
-    lasts: Option<Duration>,
+    sample: Option<Sample>,
     out: &mut Out<v1::ListStacksResponse>,
 ) -> Result<(), Halt> {
-    let sample = lasts.map(|lasts| Sample::begin(sources, pids, lasts, out)).transpose()?;
     let mut reader = Reader { sources, sample, sockets: SocketNames::default(), buffer: Buffer::default() };
     out.gaps.add("kernel stacks", "need CAP_SYS_ADMIN, which dbgctl never takes");
     let mut buffer = Buffer::default();
@@ -123,13 +124,8 @@ struct Sample {
 }
 
 impl Sample {
-    /// Reads all threads, and waits until the sample is over.
-    fn begin(
-        sources: &Sources,
-        wanted: &[u32],
-        lasts: Duration,
-        out: &mut Out<v1::ListStacksResponse>,
-    ) -> Result<Self, Halt> {
+    /// Reads all threads.
+    fn begin(sources: &Sources, wanted: &[u32]) -> Result<Self, Halt> {
         let (root, mut buffer, mut before) = (sources.root(), Buffer::default(), HashMap::new());
         let began = Instant::now();
         for pid in listing::pids(sources, wanted)? {
@@ -139,10 +135,6 @@ impl Sample {
                     before.insert((pid, tid), stat);
                 }
             }
-        }
-        while let Some(left) = lasts.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
-            out.wanted()?;
-            thread::sleep(left.min(LOOK_UP));
         }
         Ok(Self { began, before })
     }

@@ -4576,7 +4576,7 @@ pub struct ProcessEnvironment {
     /// The environment is that of this process, which was sent before.
     #[prost(uint32, optional, tag = "4")]
     pub same_as_pid: ::core::option::Option<u32>,
-    /// True if it was longer than the agent's bound of 128 KiB and was cut.
+    /// True if it was longer than the agent's bounds of 128 KiB and 4,096 variables and was cut.
     #[prost(bool, tag = "5")]
     pub cut: bool,
 }
@@ -4593,8 +4593,8 @@ pub struct EnvironmentVariable {
     /// How long the value is, also if it was left out.
     #[prost(uint64, tag = "4")]
     pub value_bytes: u64,
-    /// Counts the different values that were left out of this answer, from 1 on: equal for equal ones. Zero
-    /// if nothing was left out.
+    /// Counts the different values that were left out of this answer, from 1 on: equal for equal ones, of the first
+    /// 131,072. Zero if nothing was left out.
     #[prost(uint64, tag = "5")]
     pub redacted_identity: u64,
 }

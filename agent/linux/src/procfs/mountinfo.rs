@@ -8,8 +8,11 @@ use crate::{BadLine, Pid, ProcName, ReadError, Root};
 
 /// Three paths of at most 4 KiB, of which each byte may be an escape of four.
 const LONGEST_LINE_BYTES: usize = 64 << 10;
-/// The kernel's own bound, `fs.mount-max`, unless it was raised.
-const MOST_MOUNTS: usize = 100_000;
+/// Far more than anyone has. The kernel's own bound, `fs.mount-max`, is 100,000.
+const MOST_MOUNTS: usize = 30_000;
+
+/// What is kept of their names: a mount takes some 250 bytes besides.
+const MOST_NAME_BYTES: usize = 4 << 20;
 
 /// How mounts that are made later spread, see mount_namespaces(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,23 +60,37 @@ pub struct Mount {
     pub propagation: Propagation,
 }
 
+/// The mounts of a process, as far as there is room for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mounts {
+    /// In the order in which the kernel has them.
+    pub mounts: Vec<Mount>,
+    /// True if there were more.
+    pub cut: bool,
+}
+
 /// Reads the file of process `pid`.
 ///
 /// # Errors
 ///
 /// [`ReadError`]; the process may have ended.
-pub fn read(root: &Root, pid: Pid) -> Result<Vec<Mount>, ReadError> {
+pub fn read(root: &Root, pid: Pid) -> Result<Mounts, ReadError> {
     let name = ProcName::of(pid, "mountinfo");
-    let mut mounts = Vec::new();
+    let (mut mounts, mut cut, mut name_bytes) = (Vec::new(), false, 0);
     let mut bad_line = None;
     root.lines(&name, LONGEST_LINE_BYTES, |line| {
+        name_bytes += line.len();
+        cut = mounts.len() == MOST_MOUNTS || name_bytes > MOST_NAME_BYTES;
+        if cut {
+            return false;
+        }
         match mount(line) {
             Some(mount) => mounts.push(mount),
             None => bad_line = Some(BadLine::new(mounts.len() + 1, EXPECTED, line)),
         }
-        bad_line.is_none() && mounts.len() < MOST_MOUNTS
+        bad_line.is_none()
     })?;
-    bad_line.map_or(Ok(mounts), |bad_line| Err(bad_line.at(root.proc_path(&name))))
+    bad_line.map_or(Ok(Mounts { mounts, cut }), |bad_line| Err(bad_line.at(root.proc_path(&name))))
 }
 
 /// Parses the file's text.

@@ -15,6 +15,9 @@ const BOUND_BYTES: usize = 4096;
 /// `PF_KTHREAD` of the kernel's include/linux/sched.h.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
+/// `PF_EXITING` of the same.
+const EXITING: u32 = 0x4;
+
 /// What a process does, by the letter that ps(1) shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -156,6 +159,11 @@ impl Stat<'_> {
     /// True for a thread of the kernel itself.
     pub fn is_kernel_thread(&self) -> bool {
         self.flags & KERNEL_THREAD != 0
+    }
+
+    /// True for what ends, or has ended and was not waited for yet.
+    pub fn is_exiting(&self) -> bool {
+        self.flags & EXITING != 0
     }
 
     /// True for what has memory and arguments of its own: neither kernel thread nor ended.

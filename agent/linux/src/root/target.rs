@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +29,12 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// An access control list has a header and 8 bytes per entry. The kernel allows 64 KiB, nobody has 500 entries.
 const LONGEST_ACL_BYTES: usize = 4 << 10;
+
+/// `PROC_SUPER_MAGIC`
+const PROC_MAGIC: u64 = 0x9fa0;
+
+/// Names in procfs of what a process keeps to itself.
+const SECRET: [&[u8]; 2] = [b"environ", b"mem"];
 
 /// The root directory of a process, and all below it, as that process sees it.
 ///
@@ -154,8 +160,12 @@ impl<'r> Found<'r> {
     ///
     /// # Errors
     ///
-    /// [`ReadError::OtherKind`] if it is none: reading from a device or FIFO would be noticed.
+    /// [`ReadError::OtherKind`] if it is none: reading from a device or FIFO would be noticed. [`ReadError::Secrets`]
+    /// for the environment and memory of a process, of the target or of another container in its PID namespace.
     pub fn file(&self) -> Result<TargetFile, ReadError> {
+        if self.status.kind == FileKind::Regular && self.is_secret()? {
+            return Err(ReadError::Secrets { path: self.path.clone() });
+        }
         let file = self.open(FileKind::Regular, OFlag::empty())?;
         Ok(TargetFile { file, path: self.path.clone() })
     }
@@ -210,6 +220,19 @@ impl<'r> Found<'r> {
             Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(None),
             Err(errno) => Err(self.cannot("read the access control list of", errno)),
         }
+    }
+
+    /// Whether it is a file of procfs that tells what its process keeps to itself, wherever that is mounted and whatever
+    /// links led there.
+    fn is_secret(&self) -> Result<bool, ReadError> {
+        if self.space()?.magic != PROC_MAGIC {
+            return Ok(false);
+        }
+        let name = self.place.as_raw_fd().to_string();
+        let path = readlinkat(&self.root.descriptors, name.as_str())
+            .map_err(|errno| self.cannot("find the name of", errno))?;
+        let path = path.as_bytes();
+        Ok(SECRET.iter().any(|name| path.rsplit(|&byte| byte == b'/').next() == Some(name)))
     }
 
     /// Opens just what was found, through the descriptor that names it.

@@ -66,10 +66,13 @@ fn collect(
     let subject = subject(sources, &place, request, &names)?;
     let mounts = mountinfo::read(sources.root(), place.viewer);
     let mounts = mounts.inspect_err(|error| gaps.add_error("mounts", error)).unwrap_or_default();
+    if mounts.cut {
+        gaps.add("mounts", super::mounts::TOO_MANY);
+    }
     let flags = |mount: &mountinfo::Mount| {
         (mount.id, MountFlags { read_only: mount.read_only, no_exec: mount.no_exec })
     };
-    let mounts: HashMap<_, _> = mounts.iter().map(flags).collect();
+    let mounts: HashMap<_, _> = mounts.mounts.iter().map(flags).collect();
 
     let (way, end) = route::follow(&place.root, &place.path, LastLink::Follow, list_of)?;
     let judge = Judge { subject: &subject, mounts: &mounts, names: &names };

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Names, Place};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded, waiting};
 
 /// Sent as soon as it is read.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -52,7 +52,9 @@ impl ContentService for Contents {
     ) -> Result<Response<Self::ReadFileStream>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
         let (sources, request) = (Arc::clone(&self.sources), request.into_inner());
-        Ok(Response::new(bounded(terms, move |out| collect(&sources, &request, out))))
+        let follow = request.follow;
+        let read = move |out: &mut Out<_>| collect(&sources, &request, out);
+        Ok(Response::new(if follow { waiting(terms, read)? } else { bounded(terms, read) }))
     }
 }
 

@@ -15,10 +15,13 @@ use dbgctl_proto::v1::list_mounts_response::Part;
 use dbgctl_proto::v1::mount_service_server::{MountService, MountServiceServer};
 use tonic::{Request, Response, Status};
 
-use self::patience::{Answer, Patience};
+use self::patience::{Answer, Held, Patience};
 use super::{device, row_bytes, viewer};
 use crate::sources::Sources;
 use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+
+/// Why a mount is missing.
+pub(super) const TOO_MANY: &str = "left out: there are more than the agent keeps";
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> MountServiceServer<Mounts> {
@@ -29,12 +32,13 @@ pub fn service(sources: Arc<Sources>) -> MountServiceServer<Mounts> {
 #[derive(Debug)]
 pub struct Mounts {
     sources: Arc<Sources>,
+    held: Held,
 }
 
 impl Mounts {
     /// The probe, reading from `sources`.
     pub fn new(sources: Arc<Sources>) -> Self {
-        Self { sources }
+        Self { sources, held: Held::default() }
     }
 }
 
@@ -47,8 +51,9 @@ impl MountService for Mounts {
         request: Request<v1::ListMountsRequest>,
     ) -> Result<Response<Self::ListMountsStream>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
-        let (sources, pid) = (Arc::clone(&self.sources), request.into_inner().pid);
-        Ok(Response::new(bounded(terms, move |out| collect(&sources, pid, out))))
+        let (sources, held) = (Arc::clone(&self.sources), Arc::clone(&self.held));
+        let pid = request.into_inner().pid;
+        Ok(Response::new(bounded(terms, move |out| collect(&sources, pid, held, out))))
     }
 }
 
@@ -71,12 +76,13 @@ impl Batched for v1::ListMountsResponse {
 fn collect(
     sources: &Arc<Sources>,
     pid: Option<u32>,
+    held: Held,
     out: &mut Out<v1::ListMountsResponse>,
 ) -> Result<(), Halt> {
     let viewer = viewer(sources, pid)?;
-    let mounts = mountinfo::read(sources.root(), viewer)?;
+    let mountinfo::Mounts { mounts, cut } = mountinfo::read(sources.root(), viewer)?;
     let sources = Arc::clone(sources);
-    let mut patience = Patience::new(move |path: &[u8]| place(&sources, viewer, path));
+    let mut patience = Patience::new(held, move |path: &[u8]| place(&sources, viewer, path));
     for mount in mounts {
         out.room()?;
         let (mut covered, mut space) = (false, None);
@@ -95,6 +101,9 @@ fn collect(
             }
         }
         out.row(message(mount, covered, space))?;
+    }
+    if cut {
+        out.gaps.add("mounts", TOO_MANY);
     }
     Ok(())
 }

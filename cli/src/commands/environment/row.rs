@@ -1,6 +1,7 @@
 //! Variables as a table has them, and environments as programs want them.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use dbgctl_proto::v1::{EnvironmentVariable, ProcessEnvironment, Redaction};
 
@@ -9,17 +10,19 @@ use crate::render::{Cell, Column, Emphasis, Object, Row};
 
 /// Pids that the narrow table has room for.
 const FEW_PIDS: usize = 3;
+/// Pids that anyone reads of in a wide one.
+const MANY_PIDS: usize = 1000;
 
 /// A variable and who has it.
 pub(super) struct VariableRow {
     pub(super) variable: EnvironmentVariable,
     /// `all`, or pids. Empty if there is but one process.
-    holders: String,
+    holders: Rc<str>,
 }
 
 impl Row for VariableRow {
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::written("PROCESSES", |row: &Self, cell| cell.text(&row.holders)).if_any(),
+        Column::written("PROCESSES", |row: &Self, cell| cell.text(&*row.holders)).if_any(),
         Column::written("NAME", |row, cell| cell.raw(&row.variable.name)),
         Column::written("VALUE", |row, cell| write_value(&row.variable, cell)),
     ];
@@ -61,18 +64,18 @@ impl Variables {
             sharing.entry(process.same_as_pid.unwrap_or(process.pid)).or_default().push(process.pid);
         }
         let mut holders: HashMap<Content<'_>, (&EnvironmentVariable, Vec<u32>)> = HashMap::new();
+        // Only who has them first: thousands of processes may share thousands of variables.
         for process in processes {
-            let pids = sharing.get(&process.pid).map(Vec::as_slice).unwrap_or_default();
             for variable in &process.variables {
-                holders.entry(content(variable)).or_insert((variable, Vec::new())).1.extend(pids);
+                holders.entry(content(variable)).or_insert((variable, Vec::new())).1.push(process.pid);
             }
         }
         let mut rows: Vec<_> = holders
             .into_values()
-            .map(|(variable, mut pids)| {
-                pids.sort_unstable();
-                pids.dedup();
-                (variable, pids)
+            .map(|(variable, mut firsts)| {
+                firsts.sort_unstable();
+                firsts.dedup();
+                (variable, firsts)
             })
             .collect();
         // Those without a name last.
@@ -84,9 +87,17 @@ impl Variables {
                 &other.value,
             ))
         });
-        let row = |(variable, pids): (&EnvironmentVariable, Vec<u32>)| VariableRow {
-            holders: holders_in_words(&pids, processes.len(), wide),
-            variable: variable.clone(),
+        // Most variables have the same holders as another.
+        let mut words: HashMap<Vec<u32>, Rc<str>> = HashMap::new();
+        let row = |(variable, firsts): (&EnvironmentVariable, Vec<u32>)| {
+            let holders = words.entry(firsts).or_insert_with_key(|firsts| {
+                let of = |first: &u32| sharing.get(first).map(Vec::as_slice).unwrap_or_default();
+                let mut pids: Vec<_> = firsts.iter().flat_map(of).copied().collect();
+                pids.sort_unstable();
+                pids.dedup();
+                holders_in_words(&pids, processes.len(), wide).into()
+            });
+            VariableRow { holders: Rc::clone(holders), variable: variable.clone() }
         };
         Self { rows: rows.into_iter().map(row).collect() }
     }
@@ -107,7 +118,7 @@ fn holders_in_words(pids: &[u32], all: usize, wide: bool) -> String {
     if pids.len() == all {
         return format!("all {all}");
     }
-    few(pids, if wide { usize::MAX } else { FEW_PIDS })
+    few(pids, if wide { MANY_PIDS } else { FEW_PIDS })
 }
 
 /// One process, as programs want it.

@@ -1,6 +1,7 @@
 //! `cp`: files and directories of the target, copied here.
 
 mod content;
+mod order;
 mod tarball;
 mod tree;
 
@@ -15,6 +16,7 @@ use dbgctl_proto::v1::file_status_service_client::FileStatusServiceClient;
 use dbgctl_proto::v1::{self, CopyEntry, End, FileKind, FileStatus, Summary};
 
 use self::content::Content;
+use self::order::Order;
 use self::tarball::Tarball;
 use self::tree::Tree;
 use super::{TargetPath, Through, counted, status};
@@ -198,7 +200,7 @@ impl Args {
         let mut stream = client.copy_out(request).await?.into_inner();
         let mut progress = Progress::begin();
         let mut tally = Tally { bytes: offset, ..Tally::default() };
-        let mut receiver = Receiver { sink, open: None, offset };
+        let mut receiver = Receiver { sink, open: None, order: Order::default(), offset };
         while let Some(message) = stream.message().await? {
             match message.part {
                 Some(Part::Batch(batch)) => {
@@ -267,6 +269,7 @@ fn sentence(tally: &Tally, destination: &str) -> String {
 struct Receiver<'s, S> {
     sink: &'s mut S,
     open: Option<Content>,
+    order: Order,
     /// Where the data of the first file begin.
     offset: u64,
 }
@@ -276,8 +279,14 @@ impl<S: Sink> Receiver<'_, S> {
         if self.open.is_some() || !is_safe(&entry.path) {
             return Err(insane("an entry where none can be, or with a path that leads elsewhere"));
         }
+        // What no copy needs is not kept, however much of it there is.
         let status = entry.status.unwrap_or_default();
-        match FileKind::try_from(status.kind) {
+        let status = FileStatus { attributes: Vec::new(), user: None, group: None, ..status };
+        let kind = FileKind::try_from(status.kind);
+        if !self.order.take(&entry.path, kind.unwrap_or_default()) {
+            return Err(insane("an entry below none, or below a link"));
+        }
+        match kind {
             Ok(FileKind::Directory) => {
                 tally.directories += 1;
                 self.sink.directory(&entry.path, &status)

@@ -207,6 +207,7 @@ fn footprint(response: &v1::ListDirectoryResponse) -> usize {
         size_of::<EntryRow>()
             + entry.name.capacity()
             + entry.link_target.as_ref().map_or(0, Vec::capacity)
+            + status::footprint(entry.status.as_ref())
             + 64
     };
     batch.entries.iter().map(of_row).sum()

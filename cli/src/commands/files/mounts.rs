@@ -1,6 +1,7 @@
 //! `df`: the mounts of the target, and the room in them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::v1::list_mounts_response::Part;
@@ -224,14 +225,13 @@ impl Args {
 
 /// One sentence for each file system that is full or nearly so; a volume that is mounted in several places has one.
 fn verdicts(mounts: &[Mount]) -> Vec<String> {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let mut sentences = Vec::new();
     for mount in mounts.iter().filter(|mount| !mount.read_only) {
         let Some(space) = &mount.space else { continue };
-        if seen.contains(&mount.device) {
+        if !seen.insert(mount.device) {
             continue;
         }
-        seen.push(mount.device);
         let path = String::from_utf8_lossy(&mount.path);
         if used_percent(space).is_some() && space.available_bytes == 0 {
             sentences.push(format!("{path} is full: nothing more can be written"));

@@ -269,7 +269,11 @@ async fn read(agent: &Agent, request: v1::FindFilesRequest) -> Result<Findings, 
 
 fn footprint(response: &v1::FindFilesResponse) -> usize {
     let of_row = |file: &FoundFile| {
-        size_of::<FoundRow>() + file.path.capacity() + file.link_target.as_ref().map_or(0, Vec::capacity) + 64
+        size_of::<FoundRow>()
+            + file.path.capacity()
+            + file.link_target.as_ref().map_or(0, Vec::capacity)
+            + status::footprint(file.status.as_ref())
+            + 64
     };
     match &response.part {
         Some(Part::Batch(batch)) => batch.files.iter().map(of_row).sum(),

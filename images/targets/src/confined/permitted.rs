@@ -72,7 +72,9 @@ fn root() -> nix::Result<Root> {
 fn read_errno(error: &ReadError) -> Errno {
     match error {
         ReadError::Io { source, .. } => errno(source),
-        ReadError::OtherKind { .. } | ReadError::Malformed { .. } => Errno::EBADMSG,
+        ReadError::OtherKind { .. } | ReadError::Secrets { .. } | ReadError::Malformed { .. } => {
+            Errno::EBADMSG
+        }
     }
 }
 

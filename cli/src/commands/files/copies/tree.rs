@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use dbgctl_proto::v1::{FileStatus, FileTime};
@@ -163,7 +164,9 @@ impl Sink for Tree {
                     "a name that does not exist yet",
                 )));
             }
+            // What is in it may be for everyone to read only because it is not.
             fs::DirBuilder::new()
+                .mode(0o700)
                 .create(&self.temporary)
                 .map_err(|error| self.cannot("make", &error.to_string()))?;
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
