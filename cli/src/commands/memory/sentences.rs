@@ -251,7 +251,7 @@ pub(super) fn reason_words(reason: Reason, header: Option<&MemoryHeader>) -> Str
             format!("{processes} processes of {} resident were not read", Bytes(rss_bytes))
         }
         Reason::Anon { bytes } => format!(
-            "{} of anonymous memory has no owner here: given back while this was read, or a process that can not be seen",
+            "{} of anonymous memory has no owner here: given back while this was read, or a process that cannot be seen",
             Bytes(bytes)
         ),
         Reason::Shmem { bytes } => format!(
@@ -281,7 +281,7 @@ pub(super) fn headroom(cgroup: Option<&CgroupMemory>, headroom: &Headroom) -> St
     };
     let bound = match bound {
         Bound::Cgroup { .. } if cgroup.is_some_and(|cgroup| cgroup.version == 2) => {
-            "; limits of cgroups above can not be seen".to_owned()
+            "; limits of cgroups above cannot be seen".to_owned()
         }
         Bound::Cgroup { .. } => String::new(),
         Bound::Above { limit_bytes } => format!("; the limit of {} is of a cgroup above", Bytes(limit_bytes)),
