@@ -56,7 +56,8 @@ for at most 5% of the time, and AGE says how old its figures are.";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Read at most this many processes, those with the biggest resident set; with --maps, show so many groups
+    /// Read at most this many processes, those with the biggest resident set, without the table of the cgroup; with
+    /// --maps, show so many groups
     #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 
@@ -261,6 +262,8 @@ struct Found<'r> {
     victims: Option<headroom::Victims<'r>>,
     /// Absent if nothing is watched.
     verdict: Option<Verdict>,
+    /// Whether no process is missing.
+    is_whole: bool,
 }
 
 impl<'r> Found<'r> {
@@ -280,11 +283,12 @@ impl<'r> Found<'r> {
             headroom,
             victims: headroom::victims(rows, headroom.as_ref(), header).filter(|_| is_whole),
             verdict: None,
+            is_whole,
         }
     }
 
     fn sentences(&self, cgroup: Option<&v1::CgroupMemory>, header: Option<&v1::MemoryHeader>) -> Vec<String> {
-        let mut lines = vec![sentences::sum(&self.sums)];
+        let mut lines = vec![sentences::sum(&self.sums, self.is_whole)];
         lines.extend(sentences::cgroup(cgroup));
         let reconciled = cgroup.zip(self.reconciliation.as_ref());
         lines.extend(

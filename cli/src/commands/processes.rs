@@ -32,6 +32,7 @@ Examples:
   dbgctl ps web                              all processes of the container
   dbgctl ps web --tree                       who started whom
   dbgctl ps web --sort rss --limit 5         the five biggest
+  dbgctl ps web --filter pid=7               one process
   dbgctl ps web --filter state=disk-sleep    what hangs in I/O
   dbgctl ps web --filter 'cpu>5' --watch     what is busy, once a second
   dbgctl ps web -o json | jq -r 'select(.pid).pid'

@@ -117,8 +117,8 @@ fn kernel_note(stat: &CgroupMemoryStat) -> String {
     if told.is_empty() { "not told apart".to_owned() } else { format!("{}{reclaimable}", told.join(", ")) }
 }
 
-/// What the processes hold together.
-pub(super) fn sum(sums: &Sums) -> String {
+/// What the processes hold together, or those of them that are shown.
+pub(super) fn sum(sums: &Sums, is_whole: bool) -> String {
     let words = |sum: Option<u64>| sum.map(|sum| Bytes(sum).to_string());
     let unknown = if sums.unread > 0 { "not known" } else { "more than there can be" };
     let all = words(sums.pss_bytes).unwrap_or_else(|| unknown.to_owned());
@@ -130,7 +130,8 @@ pub(super) fn sum(sums: &Sums) -> String {
         0 => String::new(),
         unread => format!(", without {unread} not read of {} resident", Bytes(sums.unread_rss_bytes)),
     };
-    format!("sum of PSS: {all}{parts}{unread}")
+    let of = if is_whole { "" } else { " of what is shown" };
+    format!("sum of PSS{of}: {all}{parts}{unread}")
 }
 
 /// What the cgroup says, as far as it is worth a line.

@@ -208,7 +208,7 @@ async fn figures_that_add_up_to_more_than_there_can_be_do_no_harm() {
     };
     let header = MemoryHeader { machine: Some(machine), ..MemoryHeader::default() };
     let (stdout, stderr, exit) = shown(Format::Wide, vec![Part::Header(header), Part::Batch(batch)]).await;
-    assert!(stdout.contains("sum of PSS: more than there can be\n"), "{stdout}");
+    assert!(stdout.contains("sum of PSS of what is shown: more than there can be\n"), "{stdout}");
     assert!(stderr.contains("broke off"), "{stderr}");
     assert_eq!(exit, Exit::Unknown);
 }
