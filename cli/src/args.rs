@@ -150,12 +150,7 @@ pub(crate) struct About<A: Args> {
 
 /// A line at the prompt of a session: the same questions, without the container.
 #[derive(Debug, Parser)]
-#[command(
-    name = "",
-    no_binary_name = true,
-    disable_version_flag = true,
-    help_template = "{subcommands}"
-)]
+#[command(name = "", no_binary_name = true, disable_version_flag = true, help_template = "{subcommands}")]
 pub(crate) struct Line {
     /// How the answer is shown
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
@@ -219,10 +214,12 @@ fn complaint(error: &clap::Error) -> (String, Option<String>) {
             Some(tip) => (tip, "; "),
             None => (line.trim_start_matches("error: "), " "),
         };
+        // Of std, about its types; a user typed a number.
+        let line = line.replace("invalid digit found in string", "expected a whole number");
         if !because.is_empty() {
             because.push_str(separator);
         }
-        because.push_str(line);
+        because.push_str(&line);
     }
     (because, None)
 }
@@ -273,5 +270,7 @@ mod tests {
         let (because, usage) = complain("dbgctl ps web --limit 0");
         assert_eq!(because, "invalid value '0' for '--limit <N>': expected a whole number from 1");
         assert_eq!(usage, None);
+        let (because, _) = complain("dbgctl access web / --uid www");
+        assert_eq!(because, "invalid value 'www' for '--uid <UID>': expected a whole number");
     }
 }

@@ -154,8 +154,10 @@ mod tests {
     #[test]
     fn a_list_that_is_cut_here_says_so() {
         let cut_at = |limit| {
-            let (mut rows, mut summary) =
-                (vec!['a', 'b', 'c'], Some(Summary { sent: 3, end: End::Complete.into(), ..Summary::default() }));
+            let (mut rows, mut summary) = (
+                vec!['a', 'b', 'c'],
+                Some(Summary { sent: 3, end: End::Complete.into(), ..Summary::default() }),
+            );
             cut(&mut rows, limit, &mut summary);
             (rows.len(), sentences(&summary.unwrap(), "rows"))
         };

@@ -197,10 +197,12 @@ impl Args {
         let all = mounts.len();
         mounts.retain(|mount| self.is_shown(mount));
         let left_out = all - mounts.len();
+        // What is full is said, whether its row is shown or not.
+        let verdicts = verdicts(&mounts);
         closing::cut(&mut mounts, self.limit, &mut summary);
         output.rows(&mounts)?;
         if output.is_table() {
-            for sentence in verdicts(&mounts) {
+            for sentence in verdicts {
                 output.sentence(sentence)?;
             }
             let mut lines = Vec::new();
