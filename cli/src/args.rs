@@ -1,5 +1,6 @@
 //! The command line: what all commands share, and the list of commands.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -9,7 +10,7 @@ use dbgctl_proto::bounds::LONGEST_LIST;
 use crate::attach::Options;
 use crate::attach::image::{Choice, Pull};
 use crate::attach::level::Level;
-use crate::commands::{Verb, VerbAbout, attach, detach, image, sessions};
+use crate::commands::{Verb, VerbAbout, attach, detach, gc, image, sessions};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Notes, talk};
@@ -63,7 +64,7 @@ pub(crate) struct Shared {
     pub(crate) output: Format,
 
     /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE, 1b DAC_READ_SEARCH as well. What
-    /// can not be read then is listed as a gap [default: what makes the answer whole]
+    /// cannot be read then is listed as a gap [default: what makes the answer whole]
     #[arg(long, global = true, value_parser = level, value_name = "LEVEL")]
     level: Option<Level>,
 
@@ -125,13 +126,16 @@ pub(crate) enum Command {
     #[command(after_help = attach::EXAMPLES)]
     Attach(attach::Args),
     /// End sessions
+    #[command(after_help = detach::EXAMPLES)]
     Detach(detach::Args),
     /// List sessions
+    #[command(after_help = sessions::EXAMPLES)]
     Sessions(sessions::Args),
     /// Remove what runs that were killed have left behind
+    #[command(after_help = gc::EXAMPLES)]
     Gc,
     /// The agent's image: load it, save it, see what it is
-    #[command(subcommand)]
+    #[command(subcommand, after_help = image::EXAMPLES)]
     Image(image::Command),
 }
 
@@ -146,13 +150,7 @@ pub(crate) struct About<A: Args> {
 
 /// A line at the prompt of a session: the same questions, without the container.
 #[derive(Debug, Parser)]
-#[command(
-    name = "",
-    no_binary_name = true,
-    disable_help_flag = true,
-    disable_version_flag = true,
-    help_template = "{subcommands}"
-)]
+#[command(name = "", no_binary_name = true, disable_version_flag = true, help_template = "{subcommands}")]
 pub(crate) struct Line {
     /// How the answer is shown
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
@@ -191,6 +189,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// A number of things, or of a process: there is no 0 of them.
+pub(crate) fn at_least_one<N: FromStr + Default + PartialEq>(text: &str) -> Result<N, String> {
+    let number = text.parse().ok().filter(|number| *number != N::default());
+    number.ok_or_else(|| "expected a whole number from 1".to_owned())
+}
+
 /// What is wrong with a command line, in one sentence; and how it is used, if the parser says so.
 fn complaint(error: &clap::Error) -> (String, Option<String>) {
     let text = error.render().to_string();
@@ -202,14 +206,20 @@ fn complaint(error: &clap::Error) -> (String, Option<String>) {
         if let Some(usage) = line.strip_prefix("Usage: ") {
             return (because, Some(usage.to_owned()));
         }
+        // Who mistypes an option does not mean a value.
+        if line.starts_with("tip: to pass '-") {
+            continue;
+        }
         let (line, separator) = match line.strip_prefix("tip: ") {
             Some(tip) => (tip, "; "),
             None => (line.trim_start_matches("error: "), " "),
         };
+        // Of std, about its types; a user typed a number.
+        let line = line.replace("invalid digit found in string", "expected a whole number");
         if !because.is_empty() {
             because.push_str(separator);
         }
-        because.push_str(line);
+        because.push_str(&line);
     }
     (because, None)
 }
@@ -217,7 +227,8 @@ fn complaint(error: &clap::Error) -> (String, Option<String>) {
 impl From<clap::Error> for Error {
     /// That of a line at the prompt.
     fn from(error: clap::Error) -> Self {
-        Self::new("understand that", complaint(&error).0, "`help` lists what can be asked")
+        let suggestion = "`help` lists what can be asked, `help ps` how; the container is not named here";
+        Self::new("understand that", complaint(&error).0, suggestion)
     }
 }
 
@@ -252,12 +263,14 @@ mod tests {
             complaint(&Cli::try_parse_from(words).unwrap_err())
         };
         let (because, usage) = complain("dbgctl ps --rm");
-        assert_eq!(because, "unexpected argument '--rm' found; to pass '--rm' as a value, use '-- --rm'");
+        assert_eq!(because, "unexpected argument '--rm' found");
         assert_eq!(usage.as_deref(), Some("dbgctl ps [OPTIONS] <CONTAINER>"));
         let (because, _) = complain("dbgctl ps");
         assert_eq!(because, "the following required arguments were not provided: <CONTAINER>");
         let (because, usage) = complain("dbgctl ps web --limit 0");
-        assert!(because.starts_with("invalid value '0' for '--limit <N>'"), "{because}");
+        assert_eq!(because, "invalid value '0' for '--limit <N>': expected a whole number from 1");
         assert_eq!(usage, None);
+        let (because, _) = complain("dbgctl access web / --uid www");
+        assert_eq!(because, "invalid value 'www' for '--uid <UID>': expected a whole number");
     }
 }

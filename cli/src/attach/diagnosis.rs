@@ -39,6 +39,9 @@ fn refused(target: &str, version: &str, status: &RpcStatus) -> Option<Error> {
         Code::PermissionDenied => {
             (said, "ask at a higher --level, or look for what else forbids it: AppArmor, SELinux or Yama")
         }
+        Code::InvalidArgument if said.starts_with("pid: ") => {
+            (format!("--{said}"), "`dbgctl ps` lists the target's processes")
+        }
         Code::InvalidArgument => {
             (format!("the agent refused the request: {said}"), "see --help for what is allowed")
         }
@@ -47,7 +50,7 @@ fn refused(target: &str, version: &str, status: &RpcStatus) -> Option<Error> {
             "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
         ),
         // About a file: see `ProbeError::File` of the agent.
-        Code::Aborted => (said, "`ls`, `stat` and `find` of dbgctl show what is there"),
+        Code::Aborted => (said, "`dbgctl ls` and `dbgctl find` show what is there"),
         Code::NotFound => (said, "it may have ended meanwhile: ask again"),
         Code::Unimplemented => (
             format!("the agent (dbgctl {version}) does not know this question"),

@@ -197,7 +197,7 @@ impl Attacher {
         Err(Error::new(
             format!("answer this at {chosen}"),
             format!("it needs {}", reasons.join(" and ")),
-            format!("--level {}, or ask whoever sets the limit to allow it for this target", least.name()),
+            format!("--level {}, or leave --level out for a whole answer", least.name()),
         ))
     }
 

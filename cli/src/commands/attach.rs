@@ -243,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_comments_are_no_questions() {
-        for line in ["", "   ", "# later"] {
+    fn nothing_comments_and_calls_for_help_are_no_questions() {
+        for line in ["", "   ", "# later", "help mem", "mem --help"] {
             assert!(parse(line).unwrap().is_none(), "{line:?}");
         }
     }

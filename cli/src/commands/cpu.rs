@@ -59,7 +59,7 @@ pub(crate) struct Args {
     sort: Sort,
 
     /// Show at most this many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 
@@ -145,10 +145,11 @@ impl Args {
     }
 
     fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { header, tasks, summary, broken_off } = answer;
+        let Answer { header, tasks, mut summary, broken_off } = answer;
         let header = header.unwrap_or_default();
         let verdicts = verdicts(&facts(&header));
-        let rows = self.arrange(tasks);
+        let mut rows = self.arrange(tasks);
+        closing::cut(&mut rows, self.limit, &mut summary);
         let nouns = if self.threads { "threads" } else { "processes" };
         if output.is_table() {
             output.rows(&rows)?;
@@ -185,12 +186,10 @@ impl Args {
             Sort::Switches => rows.sort_by_key(by(CpuRow::switches)),
             Sort::Pid => rows.sort_by_key(|row| (row.0.pid, row.0.tid)),
         }
-        rows.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
         rows
     }
 }
 
-/// What the verdict follows from.
 /// What a verdict follows from.
 pub(super) fn facts(header: &CpuHeader) -> Facts {
     let used = header.tasks_over_sample.unwrap_or_default();

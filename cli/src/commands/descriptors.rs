@@ -46,7 +46,7 @@ descriptor.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only of this process; may be given several times
-    #[arg(long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long = "pid", value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pids: Vec<u32>,
 
     /// Only of this type, for example socket; may be given several times
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     watch: Watch,
 
     /// Show at most this many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 

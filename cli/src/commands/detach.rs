@@ -6,6 +6,13 @@ use crate::attach::spec::{Kind, label};
 use crate::error::Error;
 use crate::exit::Exit;
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  dbgctl detach web      ends the sessions that look into the container web
+  dbgctl detach --all    ends all of them in this engine, also those of other users
+
+The container is not touched: only the sidecars are removed.";
+
 /// Arguments of `detach`.
 #[derive(Debug, clap::Args)]
 #[group(required = true)]

@@ -23,7 +23,7 @@ Examples:
   dbgctl env web --pid 7               of one process
   dbgctl env web --name DB_PASSWORD --reveal --reason 'ticket 4711'
 
-A variable that several processes share is shown once; PROCESSES says which have it.
+A variable that several processes share is shown once; PIDS says which have it.
 
 What looks like a secret by its name or by its value never leaves the container: the sidecar sends its length \
 only. --reveal asks for it, after writing who did so, when and why to $XDG_STATE_HOME/dbgctl/audit.jsonl (or \
@@ -37,7 +37,7 @@ their title over it.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only of this process; may be given several times
-    #[arg(long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long = "pid", value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pids: Vec<u32>,
 
     /// Only variables with this in their name, or, with * and ?, with a name of this form; may be given several times

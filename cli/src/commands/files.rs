@@ -24,7 +24,7 @@ use crate::render::{Object, Output};
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Through {
     /// Look through the root directory of this process, where it is not that of the container
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pid: Option<u32>,
 }
 

@@ -11,6 +11,13 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Column, Format, Object, Output, Row};
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  dbgctl image inspect                    what dbgctl carries, and whether the engine has it
+  dbgctl image load                       give it to the engine before the first question
+  dbgctl image save agent.tar             for those who approve it first
+  dbgctl image save - --arch arm64 | docker -H tcp://other:2375 load";
+
 /// What can be done with the image.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     sort: Sort,
 
     /// Show at most this many processes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 
@@ -144,10 +144,11 @@ impl Args {
     }
 
     fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { header, processes, summary, broken_off } = answer;
+        let Answer { header, processes, mut summary, broken_off } = answer;
         let header = header.unwrap_or_default();
         let verdicts = verdicts(&header, &processes);
-        let rows = self.arrange(processes);
+        let mut rows = self.arrange(processes);
+        closing::cut(&mut rows, self.limit, &mut summary);
         if output.is_table() {
             output.rows(&rows)?;
             for sentence in verdicts.into_iter().chain(sentences(&header)) {
@@ -187,7 +188,6 @@ impl Args {
             }
             Sort::Pid => rows.sort_by_key(|row| row.0.pid),
         }
-        rows.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
         rows
     }
 }

@@ -24,9 +24,9 @@ Examples:
   dbgctl limits web --pid 1 --all    every limit of process 1
   dbgctl limits web -o json | jq 'select(.used_percent > 50)'
 
-Limits are those of the container (memory, tasks, cpu: its control group) and of each process (see getrlimit(2)): SOFT is \
-enforced, and the process may raise it up to HARD. USED is - where the kernel does not tell how much is used; how much \
-CPU is used, `dbgctl cpu` says.
+Limits are those of the container (memory, tasks, cpu: its control group; PID is then `cgroup`) and of each process (see \
+getrlimit(2)): SOFT is enforced, and the process may raise it up to HARD; `max` is no limit. USED is - where the kernel \
+does not tell how much is used; how much CPU is used, `dbgctl cpu` says.
 
 open-files counts descriptors. user-threads counts the threads of the process's user: those of the container here, all \
 of the machine for the kernel; it does not bind root. pending-signals counts those of the user.";
@@ -38,19 +38,19 @@ const MOST_SENTENCES: usize = 10;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Show every limit, not only the nearest of each process and those that are used to 80% and more
+    /// Show every limit, not only the nearest of each process and those that are used to 80% or more
     #[arg(long)]
     all: bool,
 
     /// Only this process, or these, without the limits of the container
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pid: Vec<u32>,
 
     #[command(flatten)]
     watch: Watch,
 
     /// Show at most this many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 
@@ -105,22 +105,23 @@ fn footprint(response: &v1::ListLimitsResponse) -> usize {
 
 impl Args {
     fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { limits, summary, broken_off } = answer;
+        let Answer { limits, mut summary, broken_off } = answer;
         let mut rows: Vec<_> = limits.into_iter().map(LimitRow).collect();
         // Those of which use is not known come last, in the agent's order: cgroup, then processes.
         rows.sort_by_key(|row| Reverse(row.used_millionths()));
         let warnings: Vec<_> = rows.iter().filter_map(LimitRow::warning).take(MOST_SENTENCES).collect();
         let near = rows.iter().filter(|row| row.is_near()).count();
-        rows.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+        closing::cut(&mut rows, self.limit, &mut summary);
         output.rows(&rows)?;
         if output.is_table() {
             for sentence in &warnings {
                 output.sentence(sentence)?;
             }
             match near.saturating_sub(warnings.len()) {
-                0 if near == 0 => output.sentence("no limit is used to 80%")?,
+                0 if near == 0 && !rows.is_empty() => output.sentence("no limit is used to 80% or more")?,
                 0 => {}
-                more => output.sentence(format!("{more} more limits are used to 80% and more"))?,
+                1 => output.sentence("1 more limit is used to 80% or more")?,
+                more => output.sentence(format!("{more} more limits are used to 80% or more"))?,
             }
             let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "limits"));
             output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;

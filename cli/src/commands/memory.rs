@@ -31,11 +31,11 @@ use crate::render::{Output, Talk, closing};
 
 const EXAMPLES: &str = "\
 Examples:
-  dbgctl mem web              who holds the memory, what else there is, and how much is left
-  dbgctl mem web --limit 10   the ten processes with the biggest resident set
+  dbgctl mem web                      who holds the memory, what else there is, and how much is left
+  dbgctl mem web --limit 10           the ten processes with the biggest resident set
   dbgctl mem web --watch --for 60s    whether it leaks, how fast, and when that ends
   dbgctl mem web --pid 7 --maps       what one process has mapped: files, heap, stacks
-  dbgctl mem web -o wide      with anon, file, shmem, swap, locked and huge pages
+  dbgctl mem web -o wide              with anon, file, shmem, swap, locked and huge pages
   dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
 
 RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over \
@@ -50,18 +50,19 @@ Watching tells a leak from a busy program: anonymous and shared memory that was 
 
 Reading a process holds the lock of its memory map for about 12 ms per GiB. What has more than 4 GiB \
 resident is read only with --yes, with --budget, or when asked on a terminal; with --watch a process is read \
-for at most 5 % of the time, and AGE says how old its figures are.";
+for at most 5% of the time, and AGE says how old its figures are.";
 
 /// Break down the memory
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Read at most this many processes, those with the biggest resident set; with --maps, show so many groups
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Read at most this many processes, those with the biggest resident set, without the table of the cgroup; with
+    /// --maps, show so many groups
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 
     /// Only this process
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pid: Option<u32>,
 
     /// What that process has mapped, grouped by file, heap and stack
@@ -261,6 +262,8 @@ struct Found<'r> {
     victims: Option<headroom::Victims<'r>>,
     /// Absent if nothing is watched.
     verdict: Option<Verdict>,
+    /// Whether no process is missing.
+    is_whole: bool,
 }
 
 impl<'r> Found<'r> {
@@ -280,11 +283,12 @@ impl<'r> Found<'r> {
             headroom,
             victims: headroom::victims(rows, headroom.as_ref(), header).filter(|_| is_whole),
             verdict: None,
+            is_whole,
         }
     }
 
     fn sentences(&self, cgroup: Option<&v1::CgroupMemory>, header: Option<&v1::MemoryHeader>) -> Vec<String> {
-        let mut lines = vec![sentences::sum(&self.sums)];
+        let mut lines = vec![sentences::sum(&self.sums, self.is_whole)];
         lines.extend(sentences::cgroup(cgroup));
         let reconciled = cgroup.zip(self.reconciliation.as_ref());
         lines.extend(

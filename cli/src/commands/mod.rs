@@ -9,7 +9,7 @@ pub(crate) mod descriptors;
 pub(crate) mod detach;
 pub(crate) mod environment;
 pub(crate) mod files;
-mod gc;
+pub(crate) mod gc;
 #[cfg(test)]
 mod golden;
 pub(crate) mod image;

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     watch: Watch,
 
     /// Show at most this many processes, those with most threads
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 
@@ -187,7 +187,7 @@ fn sentences(header: &PidsHeader) -> Vec<String> {
     )];
     if header.zombies > 0 {
         let zombies = count(header.zombies, "zombie", "zombies");
-        lines.push(format!("{zombies}: ended, and not asked for an exit status by the parent"));
+        lines.push(format!("{zombies}: ended, but the parent has not asked for the exit status"));
     }
     let Some(cgroup) = &header.cgroup else {
         lines.push("cgroup: not readable".to_owned());

@@ -32,6 +32,7 @@ Examples:
   dbgctl ps web                              all processes of the container
   dbgctl ps web --tree                       who started whom
   dbgctl ps web --sort rss --limit 5         the five biggest
+  dbgctl ps web --filter pid=7               one process
   dbgctl ps web --filter state=disk-sleep    what hangs in I/O
   dbgctl ps web --filter 'cpu>5' --watch     what is busy, once a second
   dbgctl ps web -o json | jq -r 'select(.pid).pid'
@@ -76,7 +77,7 @@ pub(crate) struct Args {
     all: bool,
 
     /// Show at most this many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 

@@ -11,6 +11,11 @@ use crate::exit::Exit;
 use crate::render::human;
 use crate::render::{Column, Format, Object, Output, Row};
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  dbgctl sessions          which sessions are open, and which container each looks into
+  dbgctl sessions --all    also the sidecars of single questions, and what killed runs left";
+
 /// Arguments of `sessions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

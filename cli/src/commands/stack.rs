@@ -25,11 +25,11 @@ use crate::render::{Output, Talk, closing};
 
 const EXAMPLES: &str = "\
 Examples:
-  dbgctl stack web                   what all threads wait for, equal ones together
-  dbgctl stack web --pid 7 --threads one row per thread of one process
-  dbgctl stack web --sample 2s       also which of them ran within two seconds, and how much
-  dbgctl stack web --watch           again every second: what stays the same hangs
-  dbgctl stack web --threads -o wide with arguments, stack pointer and program counter
+  dbgctl stack web                    what all threads wait for, equal ones together
+  dbgctl stack web --pid 7 --threads  one row per thread of one process
+  dbgctl stack web --sample 2s        also which of them ran within two seconds, and how much
+  dbgctl stack web --watch            again every second: what stays the same hangs
+  dbgctl stack web --threads -o wide  with arguments, stack pointer and program counter
 
 CALL is the system call that a thread waits in, with what its arguments tell: the file, pipe or connection \
 behind a descriptor, the kind of futex, a time-out. Paths and addresses in its memory are not read. \
@@ -45,7 +45,7 @@ stopped to be looked at. The kernel's own stack needs CAP_SYS_ADMIN, which dbgct
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only of this process; may be given several times
-    #[arg(long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long = "pid", value_name = "PID", value_parser = crate::args::at_least_one::<u32>)]
     pids: Vec<u32>,
 
     /// Show one row per thread
@@ -60,7 +60,7 @@ pub(crate) struct Args {
     watch: Watch,
 
     /// Read at most this many threads
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 }
 
@@ -176,7 +176,7 @@ fn sentences(threads: &[ThreadStack]) -> Vec<String> {
     if let Some(&stuck) = states.get(&ProcessState::DiskSleep.into()) {
         let (they, wait) = if stuck == 1 { ("thread waits", "it is") } else { ("threads wait", "they are") };
         lines.push(format!(
-            "{stuck} {they} in the kernel, usually for I/O, and can not be killed before {wait} done (disk-sleep)"
+            "{stuck} {they} in the kernel, usually for I/O, and cannot be killed before {wait} done (disk-sleep)"
         ));
     }
     lines.extend(activity(threads));

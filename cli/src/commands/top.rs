@@ -41,7 +41,7 @@ Examples:
 The header: CPU used of the container's limit, and the share of the limit's periods in which it was held back; memory \
 charged of the limit, the working set, and what is left to the OOM killer for sure; pressure (PSI), which is the share of \
 time that some or all tasks lost waiting; what the network carries; how many processes are in which state. The lines at \
-the right show how it went. What can not be had is `-`, and the help screen says why.
+the right show how it went. What cannot be had is `-`, and the help screen says why.
 
 Keys, as in htop:
   q F10     quit                          P M T N   sort by CPU, memory, time, pid
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     interval: Option<Duration>,
 
     /// End after so many answers
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u64>)]
     count: Option<u64>,
 
     /// Begin with one row per thread

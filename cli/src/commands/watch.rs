@@ -12,7 +12,7 @@ use crate::render::Output;
 /// Whether a question is asked once, or again and again.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Watch {
-    /// Ask again and again, at this interval
+    /// Ask again and again, at this interval, such as 250ms or 5s [default: 1s]; write it after the container
     #[arg(long = "watch", value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "1s", value_parser = interval_within_reason)]
     interval: Option<Duration>,
 
@@ -69,9 +69,13 @@ impl Watch {
 
 /// An interval as it is typed.
 pub(crate) fn interval_within_reason(text: &str) -> Result<Duration, String> {
-    let expected = "expected a time from 100ms to 1h, such as 2s; name the container before --watch";
+    let expected = "expected a time from 100ms to 1h, such as 2s";
     match humantime::parse_duration(text) {
         Ok(interval) if (100..=3_600_000).contains(&interval.as_millis()) => Ok(interval),
+        // What takes the place of an interval is often the container.
+        _ if text.starts_with(|first: char| !first.is_ascii_digit()) => {
+            Err(format!("{expected}; a container is named before --watch"))
+        }
         _ => Err(expected.to_owned()),
     }
 }
@@ -109,7 +113,8 @@ mod tests {
         assert_eq!(interval(&["--watch"]).unwrap(), Some(Duration::from_secs(1)));
         assert_eq!(interval(&["--watch", "250ms"]).unwrap(), Some(Duration::from_millis(250)));
         let error = interval(&["--watch", "web"]).unwrap_err().to_string();
-        assert!(error.contains("name the container before --watch"), "{error}");
-        assert!(interval(&["--watch", "1ms"]).is_err());
+        assert!(error.contains("named before --watch"), "{error}");
+        let error = interval(&["--watch", "1ms"]).unwrap_err().to_string();
+        assert!(!error.contains("container"), "{error}");
     }
 }

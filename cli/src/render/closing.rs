@@ -33,10 +33,32 @@ pub(crate) fn sentences_of(summary: &Summary, nouns: &str, others: &str) -> Vec<
     lines
 }
 
+/// Keeps the first rows, as many as `limit` says, and has the summary say so: who sees the list must not take it for
+/// whole.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: Option<u32>, summary: &mut Option<Summary>) {
+    let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else { return };
+    if rows.len() <= limit {
+        return;
+    }
+    rows.truncate(limit);
+    if let Some(summary) = summary {
+        summary.sent = u64::try_from(limit).unwrap_or(u64::MAX);
+        summary.end = End::Limit.into();
+    }
+}
+
 /// `3 processes ended while the list was made`, or `user names: not readable`.
 fn gap_sentence(gap: &Gap, nouns: &str) -> String {
     let (subject, reason) = (shorten(&gap.subject), shorten(&gap.reason));
-    if subject == nouns {
+    let one = match subject {
+        "processes" => "process",
+        "threads" => "thread",
+        "entries" => "entry",
+        _ => "",
+    };
+    if gap.count == 1 && !one.is_empty() {
+        format!("1 {one} {reason}")
+    } else if subject == nouns || !one.is_empty() {
         format!("{} {subject} {reason}", gap.count)
     } else if gap.count > 1 {
         format!("{subject}: {reason}, {} {nouns}", gap.count)
@@ -115,6 +137,32 @@ mod tests {
                 "stopped at the limit of 5; there are more",
             ]
         );
+    }
+
+    #[test]
+    fn one_is_no_plural_whatever_is_listed() {
+        let not_here = "asked for, but not among the target's";
+        let summary = |count| Summary {
+            gaps: vec![gap("processes", not_here, count)],
+            end: End::Complete.into(),
+            ..Summary::default()
+        };
+        assert_eq!(sentences(&summary(1), "limits"), [format!("1 process {not_here}")]);
+        assert_eq!(sentences(&summary(2), "threads"), [format!("2 processes {not_here}")]);
+    }
+
+    #[test]
+    fn a_list_that_is_cut_here_says_so() {
+        let cut_at = |limit| {
+            let (mut rows, mut summary) = (
+                vec!['a', 'b', 'c'],
+                Some(Summary { sent: 3, end: End::Complete.into(), ..Summary::default() }),
+            );
+            cut(&mut rows, limit, &mut summary);
+            (rows.len(), sentences(&summary.unwrap(), "rows"))
+        };
+        assert_eq!(cut_at(Some(2)), (2, vec!["stopped at the limit of 2; there are more".to_owned()]));
+        assert_eq!((cut_at(Some(3)), cut_at(None)), ((3, vec![]), (3, vec![])));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct VariableRow {
 
 impl Row for VariableRow {
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::written("PROCESSES", |row: &Self, cell| cell.text(&*row.holders)).if_any(),
+        Column::written("PIDS", |row: &Self, cell| cell.text(&*row.holders)).if_any(),
         Column::written("NAME", |row, cell| cell.raw(&row.variable.name)),
         Column::written("VALUE", |row, cell| write_value(&row.variable, cell)),
     ];

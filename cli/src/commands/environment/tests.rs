@@ -79,11 +79,11 @@ async fn shown(format: Format, parts: Vec<Part>) -> String {
 async fn what_all_share_is_shown_once_and_what_differs_with_who_has_it() {
     let table = shown(Format::Table, parts()).await;
     let lines: Vec<_> = table.lines().collect();
-    assert_eq!(lines[0], "PROCESSES  NAME     VALUE");
-    assert_eq!(lines[1], "all 42     API_KEY  [redacted: name looks like a secret, 12 B]");
-    assert_eq!(lines[2], r"all 42     ODD\x1b  a\nb\xff");
-    assert_eq!(lines[3], "all 42     PATH     /bin");
-    assert_eq!(lines[4], "2          WORKER   2");
+    assert_eq!(lines[0], "PIDS    NAME     VALUE");
+    assert_eq!(lines[1], "all 42  API_KEY  [redacted: name looks like a secret, 12 B]");
+    assert_eq!(lines[2], r"all 42  ODD\x1b  a\nb\xff");
+    assert_eq!(lines[3], "all 42  PATH     /bin");
+    assert_eq!(lines[4], "2       WORKER   2");
     assert_eq!(lines.len(), 1 + 3 + 40 + 1);
     let closing =
         "43 variables of 42 processes; 1 redacted: --reveal shows what looks like a secret, and records that";

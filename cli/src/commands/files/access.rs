@@ -19,7 +19,7 @@ Examples:
   dbgctl access web /run/secrets/key --uid 1000      may user 1000 read it, and if not, why not
   dbgctl access web /usr/bin/curl --for execute      may the container's own first process
   dbgctl access web /data --pid 7 --for read,write   may process 7, with its groups and capabilities
-  dbgctl access web /data --uid 33 && echo yes       exit status 0: allowed, 1: denied, 2: not found out
+  dbgctl access web /data --uid 33 && echo yes       0: allowed, 1: denied, 2: not found out
 
 Each component of the path is judged as the kernel would: to pass a directory takes its x. Without --uid it \
 is judged for the process itself. A user named by --uid has the groups of the container's /etc/passwd and \
@@ -227,6 +227,10 @@ impl Args {
         });
         match response.allowed {
             Some(true) => format!("allowed: {who} may {rights} {path}{why}"),
+            Some(false) if last.is_some_and(|step| step.rule() == AccessRule::Missing) => {
+                let place = last.map_or_else(Cow::default, |step| String::from_utf8_lossy(&step.path));
+                format!("denied: {who} may not {rights} {path}: {place} does not exist")
+            }
             Some(false) => format!("denied: {who} may not {rights} {path}{why}"),
             None => format!("unknown whether {who} may {rights} {path}{why}"),
         }

@@ -24,7 +24,7 @@ Examples:
   dbgctl cat web /etc/resolv.conf
   dbgctl cat web /var/log/app.log --tail 50          the last 50 lines
   dbgctl cat web /var/log/app.log --tail 20K         the last 20 KiB
-  dbgctl cat web /var/log/app.log --follow           what is written from now on, after the last ten lines
+  dbgctl cat web /var/log/app.log --follow           the last ten lines, and what is written next
   dbgctl cat web /data/dump.bin > dump.bin           byte for byte
   dbgctl cat web /app/config.yaml -o json | jq -r 'select(.content).content'
 

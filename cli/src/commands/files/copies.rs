@@ -39,7 +39,7 @@ a temporary name beside DEST until it is whole; without --resume nothing is left
 
 Permissions and times are kept, set-id bits and owners are not. Links are copied as links and never followed, \
 but for PATH itself. Exit status 1: copied, but something was left out. Devices, FIFOs and sockets are left out, other mounts are not entered, and a path of the \
-container can not lead out of DEST.";
+container cannot lead out of DEST.";
 
 /// Copy a file or directory out of the container
 ///

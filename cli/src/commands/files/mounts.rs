@@ -46,7 +46,7 @@ pub(crate) struct Args {
     watch: Watch,
 
     /// Show at most this many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 
     #[command(flatten)]
@@ -194,20 +194,22 @@ impl Args {
     }
 
     fn show(&self, listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Listing { mut mounts, summary, broken_off } = listing;
+        let Listing { mut mounts, mut summary, broken_off } = listing;
         let all = mounts.len();
         mounts.retain(|mount| self.is_shown(mount));
         let left_out = all - mounts.len();
-        mounts.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+        // What is full is said, whether its row is shown or not.
+        let verdicts = verdicts(&mounts);
+        closing::cut(&mut mounts, self.limit, &mut summary);
         output.rows(&mounts)?;
         if output.is_table() {
-            for sentence in verdicts(&mounts) {
+            for sentence in verdicts {
                 output.sentence(sentence)?;
             }
             let mut lines = Vec::new();
             if left_out > 0 {
                 lines.push(format!(
-                    "{} of the kernel's left out: --all",
+                    "{} of the kernel or covered by others: --all shows them too",
                     counted(left_out, "mount", "mounts")
                 ));
             }
@@ -237,12 +239,12 @@ fn verdicts(mounts: &[Mount]) -> Vec<String> {
             sentences.push(format!("{path} is full: nothing more can be written"));
         } else if let Some(share) = used_percent(space).filter(|&share| share >= NEARLY_FULL) {
             let left = crate::render::human::Bytes(space.available_bytes);
-            sentences.push(format!("{path} is {share:.0} % full: {left} are left"));
+            sentences.push(format!("{path} is {share:.0}% full: {left} left"));
         }
         if space.inodes.is_some() && space.inodes_free == Some(0) {
             sentences.push(format!("{path} has no inodes left: no file can be made, whatever room there is"));
         } else if let Some(share) = inodes_percent(space).filter(|&share| share >= NEARLY_FULL) {
-            sentences.push(format!("{path} has used {share:.0} % of its inodes"));
+            sentences.push(format!("{path} has used {share:.0}% of its inodes"));
         }
     }
     sentences
@@ -305,7 +307,7 @@ mod unit {
         assert_eq!(
             verdicts(&mounts),
             [
-                "/data is 97 % full: 30.0 MiB are left",
+                "/data is 97% full: 30.0 MiB left",
                 "/tmp has no inodes left: no file can be made, whatever room there is",
                 "/log is full: nothing more can be written",
             ]

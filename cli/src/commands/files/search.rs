@@ -65,7 +65,7 @@ pub(crate) struct Args {
     mounts: Mounts,
 
     /// Stop after this many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u32>)]
     limit: Option<u32>,
 
     #[command(flatten)]

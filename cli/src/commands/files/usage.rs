@@ -22,7 +22,7 @@ Examples:
   dbgctl du web -o json | jq 'select(.total).total'
 
 DISK is the room that it takes, with all below it; APPARENT is how long the contents are, holes included: \
-that of a sparse file is more. A file with several names counts once. What is deleted and still open takes \
+that of a sparse file is more. ENTRIES counts files and directories. A file with several names counts once. What is deleted and still open takes \
 room too, and has no name to be found by: `dbgctl fds --deleted`.
 
 It costs one system call per file and stops when four fifths of --time-limit are over: what it has found by \
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     mounts: Mounts,
 
     /// Look at no more than this many files and directories
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::args::at_least_one::<u64>)]
     most_entries: Option<u64>,
 
     #[command(flatten)]
@@ -65,7 +65,7 @@ impl Row for UsageRow {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::bytes("DISK", |row| Some(row.usage.disk_bytes)),
         Column::bytes("APPARENT", |row| Some(row.usage.apparent_bytes)),
-        Column::written("FILES", |row: &Self, cell| cell.show(row.usage.entries)).right(),
+        Column::written("ENTRIES", |row: &Self, cell| cell.show(row.usage.entries)).right(),
         Column::text("MODIFIED", |row: &Self| row.modified.as_str().into()).wide_only(),
         Column::text("TYPE", |row: &Self| kind(row.usage.kind)).wide_only(),
         Column::written("PATH", |row, cell| cell.raw(&row.usage.path)),
@@ -185,7 +185,10 @@ fn sentences(total: &UsageTotal) -> Vec<String> {
         _ => {}
     }
     if total.rows_left_out > 0 {
-        lines.push(format!("{} smaller ones are not shown: --limit", total.rows_left_out));
+        lines.push(match total.rows_left_out {
+            1 => "1 smaller one is not shown: --limit".to_owned(),
+            many => format!("{many} smaller ones are not shown: --limit"),
+        });
     }
     lines
 }

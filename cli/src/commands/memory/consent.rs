@@ -10,7 +10,7 @@ use crate::render::one_line;
 /// A process with more than this is read only if the user consents.
 pub(super) const BIGGEST_UNASKED_BYTES: u64 = 4 << 30;
 
-/// How long reading a GiB of small pages takes, and so how long the process can not map memory.
+/// How long reading a GiB of small pages takes, and so how long the process cannot map memory.
 const NANOS_PER_GIB: u64 = 12_000_000;
 
 /// What takes no longer is not worth a word.
@@ -28,7 +28,7 @@ pub(super) fn announcement(header: &MemoryHeader, budget: Option<Duration>) -> O
     let cost = cost(resident).min(budget.unwrap_or(Duration::MAX));
     (cost > UNNOTICED).then(|| {
         format!(
-            "reading {} takes up to about {}; each process can not map memory while it is read",
+            "reading {} takes up to about {}; each process cannot map memory while it is read",
             Bytes(resident),
             Took(cost)
         )

@@ -79,7 +79,8 @@ pub(super) fn show(listing: &Listing, output: &mut Output, talk: &mut Talk) -> R
     if output.is_table() {
         output.keep_free(1);
         output.rows(groups)?;
-        output.sentence(total(groups))?;
+        let is_whole = summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
+        output.sentence(total(groups, is_whole))?;
         let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "groups"));
         output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
     } else {
@@ -94,11 +95,15 @@ pub(super) fn show(listing: &Listing, output: &mut Output, talk: &mut Talk) -> R
     Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
 }
 
-fn total(groups: &[MappingGroup]) -> String {
+fn total(groups: &[MappingGroup], is_whole: bool) -> String {
     let sum = |of: fn(&MappingGroup) -> u64| groups.iter().map(of).fold(0, u64::saturating_add);
+    let mappings = match sum(|group| group.mappings) {
+        1 => "1 mapping".to_owned(),
+        many => format!("{many} mappings"),
+    };
     format!(
-        "{} mappings: {} resident, {} by its share, of {} in the address space",
-        sum(|group| group.mappings),
+        "{mappings}{}: {} resident, {} by its share, of {} in the address space",
+        if is_whole { "" } else { " of what is shown" },
         Bytes(sum(|group| group.rss_bytes)),
         Bytes(sum(|group| group.pss_bytes)),
         Bytes(sum(|group| group.size_bytes)),

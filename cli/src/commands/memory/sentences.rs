@@ -117,8 +117,8 @@ fn kernel_note(stat: &CgroupMemoryStat) -> String {
     if told.is_empty() { "not told apart".to_owned() } else { format!("{}{reclaimable}", told.join(", ")) }
 }
 
-/// What the processes hold together.
-pub(super) fn sum(sums: &Sums) -> String {
+/// What the processes hold together, or those of them that are shown.
+pub(super) fn sum(sums: &Sums, is_whole: bool) -> String {
     let words = |sum: Option<u64>| sum.map(|sum| Bytes(sum).to_string());
     let unknown = if sums.unread > 0 { "not known" } else { "more than there can be" };
     let all = words(sums.pss_bytes).unwrap_or_else(|| unknown.to_owned());
@@ -130,7 +130,8 @@ pub(super) fn sum(sums: &Sums) -> String {
         0 => String::new(),
         unread => format!(", without {unread} not read of {} resident", Bytes(sums.unread_rss_bytes)),
     };
-    format!("sum of PSS: {all}{parts}{unread}")
+    let of = if is_whole { "" } else { " of what is shown" };
+    format!("sum of PSS{of}: {all}{parts}{unread}")
 }
 
 /// What the cgroup says, as far as it is worth a line.
@@ -251,7 +252,7 @@ pub(super) fn reason_words(reason: Reason, header: Option<&MemoryHeader>) -> Str
             format!("{processes} processes of {} resident were not read", Bytes(rss_bytes))
         }
         Reason::Anon { bytes } => format!(
-            "{} of anonymous memory has no owner here: given back while this was read, or a process that can not be seen",
+            "{} of anonymous memory has no owner here: given back while this was read, or a process that cannot be seen",
             Bytes(bytes)
         ),
         Reason::Shmem { bytes } => format!(
@@ -281,7 +282,7 @@ pub(super) fn headroom(cgroup: Option<&CgroupMemory>, headroom: &Headroom) -> St
     };
     let bound = match bound {
         Bound::Cgroup { .. } if cgroup.is_some_and(|cgroup| cgroup.version == 2) => {
-            "; limits of cgroups above can not be seen".to_owned()
+            "; limits of cgroups above cannot be seen".to_owned()
         }
         Bound::Cgroup { .. } => String::new(),
         Bound::Above { limit_bytes } => format!("; the limit of {} is of a cgroup above", Bytes(limit_bytes)),

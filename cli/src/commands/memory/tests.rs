@@ -150,7 +150,7 @@ async fn the_processes_come_first_then_what_the_cgroup_has_beyond_them_and_what_
          cgroup v2: 512 MiB of 1.0 GiB (50.0%), at most 600 MiB so far, working set 392 MiB (all but inactive files)\n\
          since it was made: the limit was reached once, 2 processes were killed for lack of memory\n\
          not explained: 10.0 MiB (2.0%): 10.0 MiB is charged and in no figure of memory.stat: charges in flight, or a kind that this kernel does not count\n\
-         headroom to the OOM killer: 631 MiB for sure (with clean inactive files dropped), 686 MiB at best (all page cache, the kernel's caches, and swap); limits of cgroups above can not be seen\n\
+         headroom to the OOM killer: 631 MiB for sure (with clean inactive files dropped), 686 MiB at best (all page cache, the kernel's caches, and swap); limits of cgroups above cannot be seen\n\
          killed first: pid 9 ja\\nva\\x1b[0m (350 MiB resident, oom_score 680)\n"
     );
     assert_eq!((stderr.as_str(), exit), ("", Exit::Answered));
@@ -208,7 +208,7 @@ async fn figures_that_add_up_to_more_than_there_can_be_do_no_harm() {
     };
     let header = MemoryHeader { machine: Some(machine), ..MemoryHeader::default() };
     let (stdout, stderr, exit) = shown(Format::Wide, vec![Part::Header(header), Part::Batch(batch)]).await;
-    assert!(stdout.contains("sum of PSS: more than there can be\n"), "{stdout}");
+    assert!(stdout.contains("sum of PSS of what is shown: more than there can be\n"), "{stdout}");
     assert!(stderr.contains("broke off"), "{stderr}");
     assert_eq!(exit, Exit::Unknown);
 }

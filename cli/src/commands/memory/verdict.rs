@@ -141,7 +141,7 @@ impl Verdict {
             Trend::TooEarly => format!("too early to tell a trend ({observed} of {})", Elapsed(SHORTEST)),
             Trend::Level => {
                 let range = self.range.map_or_else(String::new, |(low, high)| {
-                    format!(": {} to {} of what can not be dropped", bytes(low), bytes(high))
+                    format!(": {} to {} of what cannot be dropped", bytes(low), bytes(high))
                 });
                 format!("no growth to speak of in {observed}{range}")
             }
@@ -277,7 +277,7 @@ mod tests {
         let verdict = watched(|t| [100, 5, t * 500, 50, 50]).verdict(Some(&headroom(1)));
         assert_eq!(
             verdict.sentence(),
-            "no growth to speak of in 1:00: 105 MiB to 105 MiB of what can not be dropped"
+            "no growth to speak of in 1:00: 105 MiB to 105 MiB of what cannot be dropped"
         );
     }
 

@@ -88,7 +88,7 @@ async fn below_the_table_stands_how_many_more_threads_there_may_be() {
          248 of 256 tasks: 8 more threads and fork fails (EAGAIN)\n\
          900 of 1000 tasks of the whole machine (pid_max): 100 more threads and fork fails (EAGAIN)\n\
          2 processes with 248 threads\n\
-         1 zombie: ended, and not asked for an exit status by the parent\n\
+         1 zombie: ended, but the parent has not asked for the exit status\n\
          the limit of the container was hit 12 times since it was started: fork failed (EAGAIN)\n\
          cgroup v2: at most 256 tasks so far\n",
         "the limit of root's tasks does not bind it"

@@ -75,7 +75,7 @@ fn without_number(about: &[u8]) -> &[u8] {
 impl Row for GroupRow {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::number("THREADS", |row| i64::try_from(row.threads).ok()),
-        Column::text("PROCESSES", |row| Cow::Borrowed(&row.processes)),
+        Column::text("PIDS", |row| Cow::Borrowed(&row.processes)),
         Column::written("COMMAND", |row, cell| cell.raw(&row.first.0.command)),
         Column::written("NAMES", |row, cell| cell.raw(&row.names)),
         Column::text("STATE", |row| row.first.state().word()),

@@ -71,12 +71,12 @@ async fn equal_threads_are_one_row_and_what_hangs_comes_first() {
     let table = shown(Args::default(), Format::Table, threads()).await;
     assert_eq!(
         table,
-        "THREADS  PROCESSES  COMMAND  NAMES                                  STATE       WAIT-CHANNEL  CALL\n\
-         \x20     1  7          we\\x1bb  reader                                 disk-sleep  futex_wait    read(fd 5 = /mnt/a\\nb, at most 512 bytes)\n\
-         \x20    38  7          we\\x1bb  pool-10, pool-11, pool-12 and 35 more  sleeping    futex_wait    futex(FUTEX_WAIT_PRIVATE)\n\
-         \x20     1  7          we\\x1bb  main                                   running     -             (runs)\n\
+        "THREADS  PIDS  COMMAND  NAMES                                  STATE       WAIT-CHANNEL  CALL\n\
+         \x20     1  7     we\\x1bb  reader                                 disk-sleep  futex_wait    read(fd 5 = /mnt/a\\nb, at most 512 bytes)\n\
+         \x20    38  7     we\\x1bb  pool-10, pool-11, pool-12 and 35 more  sleeping    futex_wait    futex(FUTEX_WAIT_PRIVATE)\n\
+         \x20     1  7     we\\x1bb  main                                   running     -             (runs)\n\
          40 threads of 1 process: 1 running, 38 sleeping, 1 disk-sleep\n\
-         1 thread waits in the kernel, usually for I/O, and can not be killed before it is done (disk-sleep)\n"
+         1 thread waits in the kernel, usually for I/O, and cannot be killed before it is done (disk-sleep)\n"
     );
 }
 

@@ -87,7 +87,8 @@ impl Tree {
             true => "what has come is kept: --resume goes on with it once that is solved",
             false => "another destination, or more room; nothing is left of this copy",
         };
-        Failure::Here(Error::new(format!("{what} {}", self.temporary.display()), because, suggestion))
+        // The temporary name tells a user nothing.
+        Failure::Here(Error::new(format!("{what} {}", self.destination.display()), because, suggestion))
     }
 
     fn failed(&self, what: &str) -> impl FnOnce(Errno) -> Failure {

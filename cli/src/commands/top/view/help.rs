@@ -39,7 +39,7 @@ const WORDS: [&str; 7] = [
     "PSI: time in which some tasks waited / all tasks waited.",
     "NET: all interfaces but lo; lost: packets dropped or damaged so far.",
     "CPU%: of one CPU, since the list before.",
-    "S: R runs, S sleeps, D waits for I/O, can not be killed, Z has ended.",
+    "S: R runs, S sleeps, D waits for I/O, cannot be killed, Z has ended.",
 ];
 
 const WIDTH_OF_TWO: u16 = 76;
