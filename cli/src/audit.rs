@@ -68,8 +68,7 @@ fn append(path: &Path, asked: Asked<'_>) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // Someone else may have put a link or FIFO there, where root keeps the HOME of who became root.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let mut file =
-        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));
     }

@@ -294,8 +294,8 @@ mod tests {
         let root = Root::recorded(dir.path()).unwrap();
         let (target, mut buffer) = (id('a'), Buffer::default());
         let mut origins = Origins::new(&root, &target);
-        let found = [1, 8, 9, 10]
-            .map(|pid| origins.of(&stat::read(&root, Pid(pid), &mut buffer).unwrap()).unwrap());
+        let found =
+            [1, 8, 9, 10].map(|pid| origins.of(&stat::read(&root, Pid(pid), &mut buffer).unwrap()).unwrap());
         assert_eq!(found, [Origin::Target, Origin::Other, Origin::Other, Origin::Other]);
     }
 }

@@ -142,8 +142,7 @@ impl Reader {
         if self.sent.len() < MOST_REMEMBERED {
             self.sent.entry(identity).or_insert(pid);
         }
-        let (variables, more) =
-            if first == pid { self.variables(environ) } else { (Vec::new(), false) };
+        let (variables, more) = if first == pid { self.variables(environ) } else { (Vec::new(), false) };
         v1::ProcessEnvironment {
             pid,
             command: stat.command.to_vec(),

@@ -192,7 +192,8 @@ impl LeftOut {
         match reason {
             NotEntered::Mount if self.0.len() < MOST_MOUNTS_NAMED => self.0.push(path.to_vec()),
             NotEntered::Mount | NotEntered::Unwanted => {}
-            NotEntered::TooDeep => gaps.add("not entered", "directories deeper than 512 levels, or with paths of more than 8 KiB"),
+            NotEntered::TooDeep => gaps
+                .add("not entered", "directories deeper than 512 levels, or with paths of more than 8 KiB"),
             NotEntered::Failed(error) => gaps.add_error("not entered", error),
         }
     }

@@ -173,7 +173,9 @@ fn sentences(processes: &[ProcessEnvironment], variables: &Variables, all_wanted
     let cut = processes.iter().filter(|process| process.cut).count();
     if cut > 0 {
         let of = count(cut, "process has", "processes have");
-        lines.push(format!("{of} more than 128 KiB of environment or 4,096 variables, of which the rest is left out"));
+        lines.push(format!(
+            "{of} more than 128 KiB of environment or 4,096 variables, of which the rest is left out"
+        ));
     }
     lines
 }
