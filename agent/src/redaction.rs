@@ -43,6 +43,9 @@ const SECRET_NAMES: &[&str] = &[
     "CONN_STR",
 ];
 
+/// Words of names that are too short to be looked for within others.
+const SECRET_WORDS: &[&[u8]] = &[b"PW", b"PSW", b"SAS"];
+
 /// Parts of names that hold one of the above and are none.
 const HARMLESS_NAMES: &[&str] = &["KEYBOARD", "KEYMAP", "MONKEY"];
 
@@ -148,7 +151,8 @@ fn is_secret_name(name: &[u8]) -> bool {
     let words: Vec<_> =
         name.split(|byte| !byte.is_ascii_alphanumeric()).filter(|&word| word != b"AUTHOR").collect();
     let name = words.join(&b'_');
-    SECRET_NAMES.iter().any(|part| find(&name, part.as_bytes()).is_some())
+    words.iter().any(|word| SECRET_WORDS.contains(word))
+        || SECRET_NAMES.iter().any(|part| find(&name, part.as_bytes()).is_some())
 }
 
 fn is_doubtful_name(name: &[u8]) -> bool {
@@ -226,19 +230,21 @@ fn is_of_option(before: &[u8]) -> bool {
 }
 
 /// The value with [`MARK`] in place of what stands between `scheme://user:` and the last `@`; or in place of the user, if
-/// there is no password and the user is as long as a token. `None`: there is no such thing.
+/// there is no password and the user is as long as a token. `None`: there is no such thing. Without a scheme, as drivers of
+/// databases have it, there must be a password; the digest of an image follows none.
 ///
 /// Passwords are often not escaped as they should be, so that whatever is in between counts as one.
 fn without_password(value: &[u8]) -> Option<Vec<u8>> {
-    let scheme_end = find(value, b"://")? + 3;
+    let scheme = find(value, b"://");
+    let scheme_end = scheme.map_or(0, |at| at + 3);
     let at = value.iter().rposition(|&byte| byte == b'@').filter(|&at| at > scheme_end)?;
     let user = &value[scheme_end..at];
     let start = match user.iter().position(|&byte| byte == b':') {
         Some(colon) => scheme_end + colon + 1,
-        None if user.len() >= 16 => scheme_end,
+        None if scheme.is_some() && user.len() >= 16 => scheme_end,
         None => return None,
     };
-    if start == at {
+    if start == at || (scheme.is_none() && value[at..].starts_with(b"@sha256:")) {
         return None;
     }
     Some([&value[..start], MARK, &value[at..]].concat())
@@ -413,5 +419,15 @@ mod tests {
             let value = [&before[..], keyword.to_uppercase().as_bytes(), assigned.as_bytes(), secret.as_bytes()].concat();
             prop_assert!(find(&shown(b"OPTIONS", &value), secret.as_bytes()).is_none());
         }
+    }
+    #[test]
+    fn an_address_without_a_scheme_and_short_words_are_no_way_around() {
+        let shown = |value: &[u8]| judge(b"DATABASE", value);
+        let password = Verdict::Password(b"root:[redacted]@tcp(db:3306)/app".to_vec());
+        assert_eq!(shown(b"root:hunter2@tcp(db:3306)/app"), password);
+        assert_eq!(shown(b"nobody.in.particular@example.org"), Verdict::Harmless);
+        assert_eq!(shown(b"nginx:1.27@sha256:00ff"), Verdict::Harmless);
+        assert_eq!(judge(b"DB_PW", b"x"), Verdict::Name);
+        assert_eq!(judge(b"PWM_CHANNEL", b"1"), Verdict::Harmless);
     }
 }
