@@ -46,6 +46,10 @@ pub enum ProbeError {
         source: ReadError,
     },
 
+    /// Too much is asked at the same time.
+    #[error("{0}")]
+    Busy(&'static str),
+
     /// The probe panicked. A defect of the agent.
     #[error("the probe broke: {0}")]
     Broken(String),
@@ -60,6 +64,7 @@ impl From<ProbeError> for Status {
             ProbeError::File { source, .. } if !source.is_denied() => Code::Aborted,
             ProbeError::File { .. } => Code::PermissionDenied,
             ProbeError::Read(read) if read.is_denied() => Code::PermissionDenied,
+            ProbeError::Busy(_) => Code::ResourceExhausted,
             ProbeError::Read(_) | ProbeError::Broken(_) => Code::Internal,
         };
         let text = match &error {

@@ -128,12 +128,12 @@ where
 /// # Errors
 ///
 /// If there are too many of them.
-pub fn waiting<M, P>(terms: Terms, produce: P) -> Result<Bounded<M>, Status>
+pub fn waiting<M, P>(terms: Terms, produce: P) -> Result<Bounded<M>, ProbeError>
 where
     M: Batched,
     P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
 {
-    let refused = || Status::resource_exhausted("as many files are followed already as the agent can");
+    let refused = || ProbeError::Busy("as many files are followed already as the agent can");
     let Some(place) = Waiting::begin() else { return Err(refused()) };
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return Ok(stream) };
@@ -183,7 +183,7 @@ where
     let abort = work.abort_handle();
     tokio::spawn(async move {
         if timeout_at(deadline, begins).await.is_err() {
-            let _ = client.try_send(Err(Status::resource_exhausted(ALL_HELD)));
+            let _ = client.try_send(Err(ProbeError::Busy(ALL_HELD).into()));
             abort.abort();
         }
     });
