@@ -323,7 +323,7 @@ fn df_agrees_with_busybox_and_says_what_is_full() {
         "{seen}"
     );
     assert_eq!((full["file_system"].as_str(), full["no_exec"].as_bool()), (Some("tmpfs"), Some(true)));
-    assert!(table.stdout().contains("/full is 98 % full"), "{table:?}");
+    assert!(table.stdout().contains("/full is 98% full"), "{table:?}");
     assert!(table.stdout().contains("/full has no inodes left"), "{table:?}");
     let proc = mounts.iter().find(|mount| mount["path"] == "/proc").unwrap();
     assert_eq!((&proc["space"]["size_bytes"], &proc["covered"]), (&0.into(), &false.into()), "{proc}");
