@@ -46,6 +46,10 @@ pub enum ProbeError {
         source: ReadError,
     },
 
+    /// The kernel has not answered, and may never do.
+    #[error("the kernel did not answer in time: a file system may hang")]
+    Late,
+
     /// Too much is asked at the same time.
     #[error("{0}")]
     Busy(&'static str),
@@ -59,6 +63,9 @@ impl From<ProbeError> for Status {
     fn from(error: ProbeError) -> Self {
         let code = match &error {
             ProbeError::BadRequest(_) => Code::InvalidArgument,
+            ProbeError::Late | ProbeError::File { source: ReadError::Silent { .. }, .. } => {
+                Code::DeadlineExceeded
+            }
             ProbeError::TargetGone => Code::NotFound,
             // Whoever asked can do something about it, and nothing is amiss with the agent.
             ProbeError::File { source, .. } if !source.is_denied() => Code::Aborted,

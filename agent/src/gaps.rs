@@ -29,6 +29,11 @@ impl Gaps {
         Self { denied, kinds: Vec::new() }
     }
 
+    /// Whether the agent holds every capability that the probe declares.
+    pub fn lacks_nothing(&self) -> bool {
+        self.denied == DENIED_ALL_THE_SAME
+    }
+
     /// No gaps so far.
     pub fn forget(&mut self) {
         self.kinds.clear();

@@ -4,17 +4,44 @@ use dbgctl_linux::procfs::pids;
 use dbgctl_linux::procfs::stat::{self, Stat};
 use dbgctl_linux::target::{Origin, Origins};
 use dbgctl_linux::{Buffer, Pid, ReadError};
+use dbgctl_proto::list::List;
 
+use crate::error::BadRequest;
+use crate::gaps::Gaps;
 use crate::sources::Sources;
-use crate::stream::{Batched, Halt, Out};
+use crate::stream::{Halt, Out};
 
 /// Why a process that was asked for is missing.
-pub(crate) const NO_SUCH: &str = "asked for, but not among the target's";
+const NO_SUCH: &str = "asked for, but not among the target's";
+
+/// What is wrong with a request for processes that the target has not.
+pub(crate) fn no_process(pids: &[Pid]) -> BadRequest {
+    let which = pids.iter().map(Pid::to_string).collect::<Vec<_>>().join(", ");
+    BadRequest::new("pid", format!("no process of the target has number {which}"))
+}
+
+/// Says which of `wanted` are `missing`.
+///
+/// # Errors
+///
+/// If that is all of it: then there is nothing to answer about. Else the missing ones are a gap.
+pub(crate) fn expect_found(wanted: &[u32], mut missing: Vec<Pid>, gaps: &mut Gaps) -> Result<(), BadRequest> {
+    missing.dedup();
+    if !missing.is_empty() && wanted.iter().all(|&pid| missing.contains(&Pid(pid))) {
+        return Err(no_process(&missing));
+    }
+    missing.iter().for_each(|_| gaps.add("processes", NO_SUCH));
+    Ok(())
+}
 
 /// Calls `each` for the target's processes, ascending: for all, or for those of `wanted` if it is not empty.
 ///
-/// Those that have ended meanwhile, and wanted ones that are not the target's, are gaps.
-pub(crate) fn processes<M: Batched>(
+/// Those that have ended meanwhile are gaps, and so are wanted ones that are not the target's.
+///
+/// # Errors
+///
+/// What `each` returns, and if no process of the target is to be seen, or none of the `wanted`.
+pub(crate) fn processes<M: List>(
     sources: &Sources,
     wanted: &[u32],
     out: &mut Out<M>,
@@ -41,8 +68,7 @@ pub(crate) fn processes<M: Batched>(
         }
         each(&stat, out)?;
     }
-    missing.iter().for_each(|_| out.gaps.add("processes", NO_SUCH));
-    Ok(())
+    Ok(expect_found(wanted, missing, &mut out.gaps)?)
 }
 
 /// The target's processes, or those of `wanted` if it is not empty. What can not be read is left out.

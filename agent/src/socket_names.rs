@@ -1,7 +1,7 @@
 //! The sockets of the target's network namespace, read once for an answer and only if one is met.
 
 use dbgctl_linux::Root;
-use dbgctl_linux::procfs::sockets::{self, Name, Socket, Sockets};
+use dbgctl_linux::sockets::{self, Name, Socket, Sockets};
 use dbgctl_proto::v1;
 
 use crate::gaps::Gaps;
@@ -36,6 +36,6 @@ fn message(socket: &Socket) -> v1::DescriptorSocket {
             Name::Local(name) => name.to_vec(),
         },
         remote: socket.remote.map(|remote| remote.to_string()).unwrap_or_default(),
-        state: socket.state.unwrap_or_default().to_owned(),
+        state: socket.tcp_state().unwrap_or_default().to_owned(),
     }
 }

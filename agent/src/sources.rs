@@ -8,6 +8,7 @@ use dbgctl_linux::target::{self, ContainerId};
 use dbgctl_linux::{Buffer, Moment, Pid, ReadError, Root, Units};
 
 use crate::error::ProbeError;
+use crate::patience::Held;
 
 /// Everything that probes look at. Shared by all of them.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Sources {
     target: ContainerId,
     units: Units,
     clock: Clock,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,13 @@ impl Sources {
     ///
     /// Where no `/proc` is mounted.
     pub fn live(target: ContainerId) -> Result<Self, ReadError> {
-        Ok(Self { root: Root::live()?, target, units: Units::live(), clock: Clock::Live })
+        Ok(Self {
+            root: Root::live()?,
+            target,
+            units: Units::live(),
+            clock: Clock::Live,
+            held: Held::default(),
+        })
     }
 
     /// The recorded tree in `dir`, with its `scene` and its `proc/`. Its clock stands still.
@@ -42,7 +50,7 @@ impl Sources {
     pub fn recorded(dir: &Path) -> Result<Self, ReadError> {
         let root = Root::recorded(dir)?;
         let Scene { target, moment, units } = scene::read(&root)?;
-        Ok(Self { root, target, units, clock: Clock::Stopped(moment) })
+        Ok(Self { root, target, units, clock: Clock::Stopped(moment), held: Held::default() })
     }
 
     /// The directory that kernel files are read from.
@@ -53,6 +61,11 @@ impl Sources {
     /// The container that is looked at.
     pub fn target(&self) -> &ContainerId {
         &self.target
+    }
+
+    /// How many threads file systems hold that do not answer.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// What a clock tick and a page are worth.

@@ -1,16 +1,13 @@
 //! `bounded`: from a blocking producer to a stream that ends, and confesses what it left out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use dbgctl_proto::bounds::{LONGEST_LIST, MOST_ROWS};
+use dbgctl_proto::list::{List, Part};
 use dbgctl_proto::v1::{End, Summary};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
@@ -18,6 +15,7 @@ use tonic::{Request, Status};
 use crate::error::ProbeError;
 use crate::gaps::Gaps;
 use crate::guard::Lacking;
+use crate::threads;
 
 /// A message carries at most so many rows …
 const BATCH_ROWS: usize = 256;
@@ -26,29 +24,8 @@ const BATCH_BYTES: usize = 64 << 10;
 /// Messages that wait for the client. One more place is kept for the summary.
 const WAITING_MESSAGES: usize = 4;
 
-/// Producers that mostly wait, each with a thread. The sidecar's limit is 64 of them.
-const MOST_WAITING: usize = 16;
-
-const ALL_HELD: &str = "all threads of the agent are held, by other questions or by a file system that does not answer: \
-                        if that stays, end its session with `dbgctl detach` and ask again";
-
 /// The stream of one answer.
 pub type Bounded<M> = ReceiverStream<Result<M, Status>>;
-
-/// A message of a stream: rows in batches, closed by a summary.
-pub trait Batched: Send + Sized + 'static {
-    /// What is counted and limited.
-    type Row: Send;
-
-    /// A message of rows.
-    fn batch(rows: Vec<Self::Row>) -> Self;
-
-    /// The closing message.
-    fn summary(summary: Summary) -> Self;
-
-    /// About how much memory the row takes, for sizing batches.
-    fn row_bytes(row: &Self::Row) -> usize;
-}
 
 /// When a stream ends at the latest, and what it has to do without.
 #[derive(Debug)]
@@ -71,6 +48,11 @@ impl Terms {
         let lacking = request.extensions().get().cloned().unwrap_or_default();
         let now = Instant::now();
         Self { rows, late: now + time / 5 * 4, deadline: now + time, lacking }
+    }
+
+    /// When the answer has to be there.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 }
 
@@ -111,12 +93,12 @@ impl<E: Into<ProbeError>> From<E> for Halt {
 /// it, and is ended through its own `?` when the client is gone, or limit or deadline are reached.
 pub fn bounded<M, P>(terms: Terms, produce: P) -> Bounded<M>
 where
-    M: Batched,
+    M: List,
     P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
 {
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return stream };
-    unless_all_are_held(out.deadline, out.sender.clone(), move || {
+    threads::run(out.deadline, out.refusal(), move || {
         let produced = unless_broken(|| produce(&mut out));
         out.close(produced, last);
     });
@@ -130,64 +112,16 @@ where
 /// If there are too many of them.
 pub fn waiting<M, P>(terms: Terms, produce: P) -> Result<Bounded<M>, ProbeError>
 where
-    M: Batched,
+    M: List,
     P: FnOnce(&mut Out<M>) -> Result<(), Halt> + Send + 'static,
 {
-    let refused = || ProbeError::Busy("as many files are followed already as the agent can");
-    let Some(place) = Waiting::begin() else { return Err(refused()) };
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return Ok(stream) };
-    let thread = thread::Builder::new().spawn(move || {
-        let _place = place;
+    threads::run_waiting(move || {
         let produced = unless_broken(|| produce(&mut out));
         out.close(produced, last);
-    });
-    thread.map(|_| stream).map_err(|_| refused())
-}
-
-/// A place among the producers that mostly wait.
-struct Waiting;
-
-static WAITING: AtomicUsize = AtomicUsize::new(0);
-
-impl Waiting {
-    fn begin() -> Option<Self> {
-        let more = |waiting| (waiting < MOST_WAITING).then_some(waiting + 1);
-        WAITING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok().map(|_| Self)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        WAITING.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Runs `work` on a thread that may block. If there is none until the deadline, the client is told why: all may be held
-/// by a file system that does not answer.
-fn unless_all_are_held<M, T>(
-    deadline: Instant,
-    client: Sender<Result<M, Status>>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> JoinHandle<T>
-where
-    M: Batched,
-    T: Send + 'static,
-{
-    let (begun, begins) = oneshot::channel();
-    let work = tokio::task::spawn_blocking(move || {
-        // Whoever waited for that has given up, and so has this work been.
-        let _ = begun.send(());
-        work()
-    });
-    let abort = work.abort_handle();
-    tokio::spawn(async move {
-        if timeout_at(deadline, begins).await.is_err() {
-            let _ = client.try_send(Err(ProbeError::Busy(ALL_HELD).into()));
-            abort.abort();
-        }
-    });
-    work
+    })?;
+    Ok(stream)
 }
 
 /// Like [`bounded`], for what is read twice: `before`, and `after` once `sample` has gone by since.
@@ -195,7 +129,7 @@ where
 /// The time between holds no thread, and ends when the client goes away or the stream's time is over.
 pub fn sampled<M, S, B, A>(terms: Terms, sample: Duration, before: B, after: A) -> Bounded<M>
 where
-    M: Batched,
+    M: List,
     S: Send + 'static,
     B: FnOnce(&mut Out<M>) -> Result<S, Halt> + Send + 'static,
     A: FnOnce(S, &mut Out<M>) -> Result<(), Halt> + Send + 'static,
@@ -203,9 +137,8 @@ where
     let (stream, opened) = open(terms);
     let Some((mut out, last)) = opened else { return stream };
     tokio::spawn(async move {
-        let first = unless_all_are_held(out.deadline, out.sender.clone(), move || {
-            (unless_broken(|| before(&mut out)), out)
-        });
+        let first =
+            threads::run(out.deadline, out.refusal(), move || (unless_broken(|| before(&mut out)), out));
         // It was not run: the runtime ends, or all threads are held.
         let Ok((first, mut out)) = first.await else { return };
         let first = match first {
@@ -230,7 +163,7 @@ type Last<M> = OwnedPermit<Result<M, Status>>;
 /// What a producer is given, and what its stream is closed with.
 type Opened<M> = (Out<M>, Last<M>);
 
-fn open<M: Batched>(terms: Terms) -> (Bounded<M>, Option<Opened<M>>) {
+fn open<M: List>(terms: Terms) -> (Bounded<M>, Option<Opened<M>>) {
     let (sender, receiver) = mpsc::channel(WAITING_MESSAGES + 1);
     let stream = ReceiverStream::new(receiver);
     // The channel is new and has room, so that this is never refused.
@@ -264,7 +197,7 @@ fn broken(panic: &(dyn std::any::Any + Send)) -> Halt {
 
 /// Where a producer puts its rows.
 #[derive(Debug)]
-pub struct Out<M: Batched> {
+pub struct Out<M: List> {
     sender: Sender<Result<M, Status>>,
     runtime: Handle,
     rows_wanted: u64,
@@ -281,31 +214,31 @@ pub struct Out<M: Batched> {
     pub gaps: Gaps,
 }
 
-impl<M: Batched> Out<M> {
-    /// Sends a message that is no row, ahead of the rows.
+impl<M: List> Out<M> {
+    /// Sends what is no row, ahead of the rows.
     ///
     /// # Errors
     ///
     /// [`Halt::Enough`] if nobody waits for it any more.
-    pub fn lead(&mut self, message: M) -> Result<(), Halt> {
-        self.deliver(message)
+    pub fn lead(&mut self, header: M::Header) -> Result<(), Halt> {
+        self.deliver(Part::Header(header))
     }
 
-    /// Sends a message that is no row, after the rows so far.
+    /// Sends what is no row, after the rows so far.
     ///
     /// # Errors
     ///
     /// [`Halt::Enough`] if nobody waits for it any more.
-    pub fn between(&mut self, message: M) -> Result<(), Halt> {
+    pub fn between(&mut self, header: M::Header) -> Result<(), Halt> {
         self.wanted()?;
         self.flush()?;
-        self.deliver(message)
+        self.deliver(Part::Header(header))
     }
 
-    /// Sends a message that is no row, after the rows so far, also if the limit was reached or the time is over.
-    pub fn last_words(&mut self, message: M) {
+    /// Sends what is no row, after the rows so far, also if the limit was reached or the time is over.
+    pub fn last_words(&mut self, header: M::Header) {
         // Whoever does not take it has gone, or the summary says that rows were lost.
-        let _ = self.flush().and_then(|()| self.deliver(message));
+        let _ = self.flush().and_then(|()| self.deliver(Part::Header(header)));
     }
 
     /// Whether it is time to put out what was found so far, for a producer that puts out nothing before the end.
@@ -333,6 +266,32 @@ impl<M: Batched> Out<M> {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Whether there is room for one more row, beside so many that the producer has not put out yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if there is not. "Limit" in the summary then means that there was more.
+    pub fn room_beside(&mut self, waiting: u64) -> Result<(), Halt> {
+        if self.counted + waiting >= self.rows_wanted {
+            return Err(self.limit_reached());
+        }
+        Ok(())
+    }
+
+    /// Sends a message of so many rows, for a producer that makes its messages itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if they are not wanted.
+    pub fn rows(&mut self, message: M, rows: u64) -> Result<(), Halt> {
+        self.wanted()?;
+        self.flush()?;
+        self.counted += rows;
+        let delivered = self.send(message);
+        *if delivered.is_ok() { &mut self.sent } else { &mut self.dropped } += rows;
+        delivered
     }
 
     /// To be asked when one more row is known to exist, ahead of completing it.
@@ -365,6 +324,14 @@ impl<M: Batched> Out<M> {
         Ok(())
     }
 
+    /// How the client is told that nothing will be put out.
+    fn refusal(&self) -> impl FnOnce(ProbeError) + Send + use<M> {
+        let client = self.sender.clone();
+        move |error| {
+            let _ = client.try_send(Err(error.into()));
+        }
+    }
+
     async fn pause(&mut self, until: Instant) -> Result<(), Halt> {
         tokio::select! {
             () = sleep_until(until.min(self.deadline)) => {}
@@ -385,12 +352,16 @@ impl<M: Batched> Out<M> {
         if count == 0 {
             return Ok(());
         }
-        let delivered = self.deliver(M::batch(rows));
+        let delivered = self.deliver(Part::Rows(rows));
         *if delivered.is_ok() { &mut self.sent } else { &mut self.dropped } += count;
         delivered
     }
 
-    fn deliver(&mut self, message: M) -> Result<(), Halt> {
+    fn deliver(&mut self, part: Part<M>) -> Result<(), Halt> {
+        self.send(M::from_part(part))
+    }
+
+    fn send(&mut self, message: M) -> Result<(), Halt> {
         let message = match self.sender.try_send(Ok(message)) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(Halt::Enough),
@@ -414,7 +385,7 @@ impl<M: Batched> Out<M> {
         last.send(match produced {
             Err(Halt::Failed(error)) => Err(Status::from(error)),
             Ok(()) | Err(Halt::Enough) => {
-                Ok(M::summary(Summary { sent: self.sent, dropped: self.dropped, gaps, end }))
+                Ok(M::from_part(Part::Summary(Summary { sent: self.sent, dropped: self.dropped, gaps, end })))
             }
         });
     }

@@ -16,7 +16,7 @@ use dbgctl_proto::v1::{
     ProcessMemory, Summary, Unread, limit,
 };
 use tokio_stream::StreamExt;
-use tonic::Request;
+use tonic::{Request, Status};
 
 /// What one question was answered.
 struct Answer {
@@ -178,18 +178,19 @@ async fn version_2_is_told_in_the_contracts_words() {
     assert!(answer.summary.gaps.is_empty(), "{:?}", answer.summary);
 }
 
-async fn mappings(scene: &Path, pid: u32) -> (Vec<MappingGroup>, Summary) {
+async fn mappings(scene: &Path, pid: u32) -> Result<(Vec<MappingGroup>, Summary), Status> {
     use dbgctl_proto::v1::list_mappings_response::Part;
     let service = Memory::new(Arc::new(Sources::recorded(scene).unwrap()));
     let request = Request::new(ListMappingsRequest { pid, limit: 0 });
     let stream = service.list_mappings(request).await.unwrap().into_inner();
-    let mut parts: Vec<_> = stream.map(|message| message.unwrap().part.unwrap()).collect().await;
+    let messages = stream.collect::<Result<Vec<_>, _>>().await?;
+    let mut parts: Vec<_> = messages.into_iter().map(|message| message.part.unwrap()).collect();
     let Some(Part::Summary(summary)) = parts.pop() else { panic!("no summary at the end") };
     let groups = parts.into_iter().flat_map(|part| match part {
         Part::Batch(batch) => batch.groups,
         Part::Summary(_) => panic!("a second summary"),
     });
-    (groups.collect(), summary)
+    Ok((groups.collect(), summary))
 }
 
 #[tokio::test]
@@ -197,14 +198,13 @@ async fn mappings_of_a_process_are_grouped_and_those_of_a_stranger_are_not_told(
     let scene = on_version_2();
     let smaps = "1000-3000 r--p 0 0:1 7 /bin/x\nSize: 8 kB\nRss: 4 kB\n5000-6000 rw-p 0 0:0 0\nRss: 8 kB\n";
     fs::write(scene.path().join("proc/1/smaps"), smaps).unwrap();
-    let (groups, summary) = mappings(scene.path(), 1).await;
+    let (groups, summary) = mappings(scene.path(), 1).await.unwrap();
     let told: Vec<_> = groups.iter().map(|group| (group.name.as_slice(), group.rss_bytes)).collect();
     assert_eq!(told, [(&b""[..], 8 << 10), (b"/bin/x", 4 << 10)]);
     assert!(summary.gaps.is_empty(), "{summary:?}");
 
-    let (groups, summary) = mappings(scene.path(), 4711).await;
-    assert!(groups.is_empty());
-    assert_eq!(summary.gaps, [gap("processes", "asked for, but not among the target's", 1)]);
+    let refusal = mappings(scene.path(), 4711).await.unwrap_err();
+    assert_eq!(refusal.message(), "pid: no process of the target has number 4711");
 }
 
 #[tokio::test]

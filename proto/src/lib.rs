@@ -4,9 +4,12 @@
 //! written from them by `cargo xtask codegen` and committed, so that a build needs no protobuf
 //! compiler; a test regenerates it and compares.
 
+mod batch;
 pub mod bounds;
+pub mod list;
 mod needs;
 
+pub use batch::SocketBatch;
 pub use needs::{Capability, Effect, NEEDS, Needs, needs_of};
 
 /// Version of the protocol that agent and CLI of this source tree speak.

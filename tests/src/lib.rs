@@ -6,6 +6,7 @@
 pub mod chance;
 pub mod figures;
 pub mod host;
+pub mod hung_mount;
 pub mod images;
 pub mod private_engine;
 pub mod proxy;
@@ -98,6 +99,13 @@ impl Ran {
     /// The processes of an answer in JSON, without what stands before and after them.
     pub fn rows(&self) -> Vec<serde_json::Value> {
         self.json().into_iter().filter(|line| line.get("pid").is_some()).collect()
+    }
+
+    /// What opens an answer in JSON, the last one if there are several.
+    #[track_caller]
+    pub fn header(&self) -> serde_json::Value {
+        let header = self.json().into_iter().rev().find_map(|mut line| Some(line.get_mut("header")?.take()));
+        header.unwrap_or_else(|| panic!("no header\n{self:?}"))
     }
 
     /// What closes an answer in JSON.

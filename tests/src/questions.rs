@@ -20,6 +20,7 @@ pub const OBSERVING: &[&[&str]] = &[
     &["df"],
     &["du", "/etc"],
     &["access", "/etc/hosts"],
+    &["sockets"],
     &["net"],
 ];
 

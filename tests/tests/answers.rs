@@ -237,8 +237,8 @@ fn watching_goes_on_until_the_reader_has_seen_enough() {
     let arguments = ["ps", &target.id, "--watch", "100ms", "-o", "json"];
     let mut watch = Running::start(&mut dbgctl_command(&arguments));
 
-    let first = watch.line(|line| line.contains("\"summary\""));
-    let second = watch.line(|line| line.contains("\"summary\""));
+    let first = watch.line(|line| line.contains("\"header\""));
+    let second = watch.line(|line| line.contains("\"header\""));
 
     assert!(first.contains("\"cpu_percent_since\":\"start\""), "{first}");
     assert!(second.contains("\"cpu_percent_since\":\"last_list\""), "{second}");
@@ -267,7 +267,7 @@ fn mem_agrees_with_the_host_on_what_no_one_shares_and_with_the_engine_on_the_lim
             "{row}"
         );
     }
-    let cgroup = &mem.json()[0]["cgroup"];
+    let cgroup = &mem.header()["cgroup"];
     assert_eq!(cgroup["limit"].as_u64().unwrap().to_string(), target.inspect("{{.HostConfig.Memory}}"));
     let current = cgroup["current_bytes"].as_u64().unwrap();
     assert!((20 << 20..64 << 20).contains(&current), "{mem:?}");

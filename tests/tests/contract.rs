@@ -102,11 +102,30 @@ fn every_stream_can_be_limited_and_ends_in_a_summary() {
 }
 
 #[test]
+fn every_stream_is_a_list_under_its_own_path_with_its_own_messages() {
+    let lists = fs::read_to_string(tree().join("proto/src/list.rs")).unwrap();
+    for stream in methods(&contract()).iter().filter(|method| method.is_server_streaming()) {
+        let (service, input, output) = (stream.parent_service(), stream.input(), stream.output());
+        let (request, response) = (input.name(), output.name());
+        let line = format!("list!({}.{}({request}) -> {response},", service.name(), stream.name());
+        let by_hand = format!("impl List for v1::{response} {{\n    type Request = v1::{request};\n");
+        let under = format!("const RPC: &'static str = \"{}\";", path(stream));
+        let is_there = lists.contains(&line) || (lists.contains(&by_hand) && lists.contains(&under));
+        assert!(is_there, "{line} … is not in proto/src/list.rs");
+    }
+}
+
+#[test]
 fn every_question_of_the_command_line_is_an_rpc_and_every_rpc_can_be_asked() {
-    let asked: BTreeSet<_> = uses(&["cli/src/commands"], "\"/dbgctl.v1.")
-        .into_iter()
-        .map(|(_, line)| line.split('"').nth(1).unwrap().to_owned())
-        .collect();
+    let named = uses(&["cli/src/commands"], "\"/dbgctl.v1.");
+    let named = named.into_iter().map(|(_, line)| line.split('"').nth(1).unwrap().to_owned());
+    // A list is named by what answers: `v1::ListCpuResponse::RPC`.
+    let methods = methods(&contract());
+    let listed = uses(&["cli/src/commands"], "Response::RPC").into_iter().map(|(_, line)| {
+        let response = line.split("::RPC").next().unwrap().rsplit("::").next().unwrap();
+        path(methods.iter().find(|method| method.output().name() == response).unwrap())
+    });
+    let asked: BTreeSet<_> = named.chain(listed).collect();
     // Who the agent is and how long it stays are no questions of the user.
     let of_probes = |needs: &&dbgctl_proto::Needs| !needs.path.starts_with("/dbgctl.v1.AgentService/");
     let offered: BTreeSet<_> = NEEDS.iter().filter(of_probes).map(|needs| needs.path.to_owned()).collect();

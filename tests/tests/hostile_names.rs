@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dbgctl_tests::terminal::Terminal;
-use dbgctl_tests::{Target, dbgctl, dbgctl_command, host};
+use dbgctl_tests::{Ran, Target, dbgctl, dbgctl_command, host};
 use serde_json::Value;
 
 /// The processes of `hostile`: twelve attacks and the one that started them.
@@ -82,15 +82,14 @@ fn bytes(value: &Value) -> Vec<u8> {
     }
 }
 
-#[test]
-fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
-    let target = hostile();
-
+/// Asks for JSON, and panics if one name or argument is not what the host says, byte for byte.
+#[track_caller]
+fn assert_exact(target: &Target, processes: usize) -> Ran {
     let ps = dbgctl(&["ps", &target.id, "-o", "json"]).expect(0);
 
     assert_harmless(&ps.stdout);
     let on_host = host::processes_of(&target.id);
-    assert_eq!((ps.rows().len(), on_host.len()), (PROCESSES, PROCESSES), "{ps:?}");
+    assert_eq!((ps.rows().len(), on_host.len()), (processes, processes));
     for (row, process) in ps.rows().iter().zip(&on_host) {
         assert_eq!(row["pid"].as_u64().unwrap(), u64::from(process.pid));
         assert_eq!(bytes(&row["command"]), process.comm(), "{row}");
@@ -107,6 +106,31 @@ fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
             assert_eq!(written, cmdline, "{row}");
         }
     }
+    ps
+}
+
+#[test]
+fn ten_thousand_random_names_are_a_harmless_row_each_and_come_back_byte_for_byte() {
+    let room = "x".repeat(60);
+    let target = Target::run(&["--pids-limit", "-1"], &["hostile", "--random", "10000", &room]).ready();
+
+    let ps = dbgctl(&["ps", &target.id, "--sort", "pid"]).expect(0);
+
+    assert_harmless(&ps.stdout);
+    let pids: Vec<_> =
+        ps.stdout().lines().skip(1).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+    let ours =
+        host::processes_of(&target.id).iter().map(|process| process.pid.to_string()).collect::<Vec<_>>();
+    assert_eq!((pids.len(), &pids), (10_001, &ours));
+    assert_exact(&target, 10_001);
+}
+
+#[test]
+fn json_gives_names_and_arguments_back_byte_for_byte_and_is_harmless_itself() {
+    let target = hostile();
+
+    let ps = assert_exact(&target, PROCESSES);
+
     assert_eq!(ps.rows().iter().filter(|row| row["arguments_cut"] == true).count(), 1, "the huge one");
 }
 

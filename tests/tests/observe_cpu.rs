@@ -16,7 +16,7 @@ fn cpu_json(target: &Target, options: &[&str]) -> Ran {
 }
 
 fn header(ran: &Ran) -> Value {
-    ran.json()[0]["header"].clone()
+    ran.header()
 }
 
 fn number(value: &Value) -> u64 {

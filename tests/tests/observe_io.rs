@@ -48,7 +48,7 @@ fn a_known_number_of_bytes_written_is_told_as_the_host_tells_it() {
     assert!(number(&row["since_start"]["written_chars_bytes"]) >= (4 * 512) << 10, "{io:?}");
     // It sleeps now: nothing was done within the sample.
     assert!(FIGURES.iter().all(|(field, _)| row["over_sample"][field] == 0), "{io:?}");
-    assert_eq!(io.json()[0]["header"]["verdicts"][0], "no I/O within the sample", "{io:?}");
+    assert_eq!(io.header()["verdicts"][0], "no I/O within the sample", "{io:?}");
     assert_eq!(io.summary()["gaps"].as_array().unwrap().len(), 0, "{io:?}");
     target.expect_nothing_left();
 }
@@ -71,7 +71,7 @@ fn who_writes_within_the_sample_is_named_with_figures_between_those_of_the_host(
     }
     assert!(number(&row["over_sample"]["write_calls"]) > 0, "{io:?}");
     assert!(number(&row["sampled_nanos"]) >= 2_000_000_000, "{io:?}");
-    let header = &io.json()[0]["header"];
+    let header = &io.header();
     let verdicts = header["verdicts"].to_string();
     assert!(verdicts.contains("pid 1 `target-program`") && verdicts.contains("100% of all"), "{io:?}");
 }
@@ -120,7 +120,7 @@ fn a_limit_on_a_device_is_the_one_that_the_engine_was_given() {
 
     let io = io_json(&target, &["--sample", "100ms"]);
 
-    let devices = io.json()[0]["header"]["cgroup"]["devices"].clone();
+    let devices = io.header()["cgroup"]["devices"].clone();
     let is_it = |device: &&Value| format!("{}:{}", device["major"], device["minor"]) == numbers;
     let device = devices.as_array().unwrap().iter().find(is_it).unwrap_or_else(|| panic!("{io:?}"));
     assert_eq!(device["name"], name.as_str(), "{io:?}");

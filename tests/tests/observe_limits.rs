@@ -28,7 +28,7 @@ fn a_container_near_its_limit_of_tasks_says_how_many_more_there_may_be() {
     let pids = json("pids", &target, &[]);
     let table = dbgctl(&["pids", &target.id]).expect(0);
 
-    let header = &pids.json()[0]["header"];
+    let header = &pids.header();
     let current = fs::read_to_string(process.cgroup_file("pids", "pids.current")).unwrap();
     assert_eq!(header["cgroup"]["current"].to_string(), current.trim(), "{pids:?}");
     assert_eq!(header["cgroup"]["limit"], 32, "{pids:?}");
@@ -50,7 +50,7 @@ fn a_limit_of_tasks_that_was_hit_is_told_and_zombies_are_counted() {
     let pids = json("pids", &target, &[]);
     let table = dbgctl(&["pids", &target.id]).expect(0);
 
-    let header = &pids.json()[0]["header"];
+    let header = &pids.header();
     assert_eq!(header["zombies"], 3, "{pids:?}");
     assert_eq!(header["cgroup"]["current"], 5, "a zombie is a task: {pids:?}");
     assert!(table.stdout().contains("\n3 zombies: "), "{table:?}");
@@ -63,11 +63,11 @@ fn without_a_limit_none_is_claimed_and_at_level_0_the_cgroup_is_a_gap() {
     let pids = json("pids", &target, &[]);
     let low = json("pids", &target, &["--level", "0"]);
 
-    assert_eq!(pids.json()[0]["header"]["cgroup"]["limit"], "max", "{pids:?}");
-    assert_eq!(pids.json()[0]["header"]["users"][0]["uid"], 1234, "{pids:?}");
+    assert_eq!(pids.header()["cgroup"]["limit"], "max", "{pids:?}");
+    assert_eq!(pids.header()["users"][0]["uid"], 1234, "{pids:?}");
     assert_eq!(pids.rows()[0]["uid"], 1234, "{pids:?}");
-    assert!(low.json()[0]["header"]["cgroup"].is_null(), "{low:?}");
-    assert_eq!(low.json()[0]["header"]["threads"], 3, "{low:?}");
+    assert!(low.header()["cgroup"].is_null(), "{low:?}");
+    assert_eq!(low.header()["threads"], 3, "{low:?}");
     assert!(low.summary()["gaps"].to_string().contains("CAP_SYS_PTRACE"), "{low:?}");
 }
 

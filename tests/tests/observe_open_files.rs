@@ -238,13 +238,14 @@ fn without_the_capability_to_search_there_are_gaps_that_name_it() {
 }
 
 #[test]
-fn a_process_can_be_picked_and_one_that_is_not_there_is_a_gap() {
+fn processes_can_be_picked_and_one_that_is_not_there_is_a_gap_beside_one_that_is() {
     let target = Target::web();
     let pid = host::processes_of(&target.id)[1].pid;
 
     let one = fds(&target, &["--pid", &pid.to_string(), "-o", "json"]);
-    let none = fds(&target, &["--pid", "99999", "-o", "json"]);
+    let both = fds(&target, &["--pid", &pid.to_string(), "--pid", "4000000", "-o", "json"]);
 
     assert!(one.rows().iter().all(|row| row["pid"] == pid) && !one.rows().is_empty());
-    assert_eq!(none.summary()["gaps"][0]["reason"], "asked for, but not among the target's", "{none:?}");
+    assert_eq!(both.rows().len(), one.rows().len(), "{both:?}");
+    assert_eq!(both.summary()["gaps"][0]["reason"], "asked for, but not among the target's", "{both:?}");
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
+use dbgctl_tests::questions::{OBSERVING, about};
 use dbgctl_tests::{Ran, Target, dbgctl, eventually, host};
 use serde_json::Value;
 
@@ -148,6 +149,24 @@ fn without_the_capability_to_search_states_are_told_and_the_calls_are_gaps() {
     let gaps = ran.summary()["gaps"].as_array().unwrap().clone();
     let calls = gaps.iter().find(|gap| gap["subject"] == "system calls").unwrap();
     assert!(calls["reason"].as_str().unwrap().contains("needs CAP_DAC_READ_SEARCH"), "{ran:?}");
+}
+
+#[test]
+fn a_process_that_no_signal_wakes_is_named_with_what_it_waits_in_and_holds_up_no_answer() {
+    let target = Target::run(&[], &["uninterruptible"]).ready();
+    // The one that waits has to have got there.
+    let waits = || dbgctl(&["ps", &target.id, "--filter", "state=disk-sleep", "-o", "json"]).expect(0);
+    assert!(eventually(Duration::from_secs(10), || waits().rows().len() == 1), "{:?}", waits());
+
+    let (waits, stack) = (waits().rows().remove(0), stack(&target, &["--threads", "-o", "json"]));
+
+    assert_eq!(waits["command"], "waits");
+    let thread = row(&stack, "waits");
+    assert_eq!((&thread["state"], &thread["pid"]), (&Value::from("disk_sleep"), &waits["pid"]), "{thread}");
+    assert!(thread["wait_channel"].as_str().is_some_and(|channel| channel.contains("clone")), "{thread}");
+    for question in OBSERVING {
+        dbgctl(&about(&target.id, question)).expect(0);
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn expect_the_three_processes(target: &Target, options: &[&str]) {
     let weighed =
         mem.json().iter().filter(|line| line["pss_bytes"].as_u64().is_some_and(|pss| pss > 0)).count();
     assert_eq!(weighed, 3, "{mem:?}");
-    assert!(mem.json()[0]["cgroup"]["current_bytes"].as_u64().unwrap() > 0, "{mem:?}");
+    assert!(mem.header()["cgroup"]["current_bytes"].as_u64().unwrap() > 0, "{mem:?}");
     target.expect_nothing_left();
 }
 
@@ -101,7 +101,7 @@ fn a_target_at_its_memory_limit_is_answered_and_survives() {
     expect_the_three_processes(&target, &[]);
 
     let mem = dbgctl(&["mem", &target.id, "-o", "json"]).expect(0);
-    assert_eq!(mem.json()[0]["cgroup"]["limit"], 6 << 20, "{mem:?}");
+    assert_eq!(mem.header()["cgroup"]["limit"], 6 << 20, "{mem:?}");
     assert_eq!(target.inspect("{{.State.Running}} {{.State.OOMKilled}}"), "true false");
 }
 
@@ -185,7 +185,7 @@ fn a_chain_to_the_hosts_namespaces_is_shown_alone_if_that_was_allowed() {
 
     assert_eq!(command_lines(&ps), ["/target-program threads 2"], "{ps:?}");
     let host_pid = host::processes_of(&second.id)[0].host_pid;
-    assert_eq!(ps.json()[0]["pid"], host_pid, "the namespace is the host's: {ps:?}");
+    assert_eq!(ps.rows()[0]["pid"], host_pid, "the namespace is the host's: {ps:?}");
     drop(second);
 }
 

@@ -19,6 +19,13 @@ pub(crate) fn generate(workspace: &Path, out: &Path) -> Result {
         // Rows are moved several times, and most descriptors have neither.
         .boxed(".dbgctl.v1.Descriptor.details")
         .boxed(".dbgctl.v1.Descriptor.socket")
+        .boxed(".dbgctl.v1.Socket.memory")
+        .boxed(".dbgctl.v1.Socket.tcp")
+        .boxed(".dbgctl.v1.Socket.unix")
+        .boxed(".dbgctl.v1.Socket.packet")
+        .boxed(".dbgctl.v1.Socket.netlink")
+        // The agent encodes sockets while it reads them.
+        .extern_path(".dbgctl.v1.SocketBatch", "crate::SocketBatch")
         .build_transport(false)
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")

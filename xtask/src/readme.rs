@@ -29,6 +29,7 @@ const VERBS: &[(&str, &str)] = &[
     ("UsageService", "du"),
     ("CopyService", "cp"),
     ("AccessService", "access"),
+    ("SocketService", "sockets"),
     ("InterfaceService", "net"),
     ("ConnectService", "connect"),
 ];

@@ -186,7 +186,7 @@ mod tests {
         let kind = u16::try_from(kind).unwrap();
         let mut raw = Statx::default();
         (raw.mode, raw.uid, raw.gid) = (kind | permissions, uid, gid);
-        FileStatus::of(&raw)
+        FileStatus::parse(&raw)
     }
 
     fn user(uid: u32, gids: &[u32], capabilities: &str) -> Subject {

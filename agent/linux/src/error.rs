@@ -39,6 +39,15 @@ pub enum ReadError {
         path: PathBuf,
     },
 
+    /// The file system did not answer, and may never do.
+    #[error("{} did not answer within {seconds} seconds", .path.display())]
+    Silent {
+        /// The file that was asked about.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+
     /// The file does not look as documented.
     #[error("{}:{line}: expected {expected}, found {found:?}", .path.display())]
     Malformed {
@@ -74,6 +83,7 @@ impl ReadError {
         match (self, self.errno()) {
             (Self::Malformed { expected, .. }, _) => format!("unexpected format: no {expected}"),
             (Self::OtherKind { found, wanted, .. }, _) => format!("{found}, not {wanted}"),
+            (Self::Silent { seconds, .. }, _) => format!("did not answer within {seconds} seconds"),
             (Self::Secrets { .. }, _) => {
                 "the environment or memory of a process: `dbgctl env` shows environments, without their secrets"
                     .to_owned()
@@ -90,7 +100,9 @@ impl ReadError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { source, .. } => source.raw_os_error().map(Errno::from_raw),
-            Self::OtherKind { .. } | Self::Secrets { .. } | Self::Malformed { .. } => None,
+            Self::OtherKind { .. } | Self::Secrets { .. } | Self::Silent { .. } | Self::Malformed { .. } => {
+                None
+            }
         }
     }
 }

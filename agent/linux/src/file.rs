@@ -1,10 +1,12 @@
 //! What statx(2) tells of a file.
 
+use std::ffi::CStr;
 use std::fmt;
+use std::os::fd::BorrowedFd;
 
 use nix::libc;
 
-use crate::sys::{Statx, StatxTime};
+use crate::sys::{self, Statx, StatxTime};
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,7 +131,7 @@ const ATTRIBUTES: [(u64, Attribute); 9] = [
 const STATX_MNT_ID: u32 = 0x1000;
 
 /// What is asked for of every file.
-pub(crate) const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | STATX_MNT_ID;
+const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | STATX_MNT_ID;
 
 /// Everything that statx(2) tells of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +173,32 @@ pub struct FileStatus {
 }
 
 impl FileStatus {
-    pub(crate) fn of(raw: &Statx) -> Self {
+    /// Looks at `name` in the directory `at`, or at `at` itself if the name is empty. A link is not followed.
+    pub(crate) fn of(at: BorrowedFd<'_>, name: &CStr) -> nix::Result<Self> {
+        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH;
+        sys::statx(at, name, flags, WANTED).map(|raw| Self::parse(&raw))
+    }
+
+    /// As [`Self::of`], but as [`Self::known`] if a file system is mounted there: its server may never answer.
+    pub(crate) fn unless_mounted(at: BorrowedFd<'_>, name: &CStr) -> nix::Result<Self> {
+        let known = Self::known(at, name)?;
+        // Before Linux 5.8 it is not told what a mount is.
+        if known.attributes.contains(&Attribute::MountRoot) { Ok(known) } else { Self::of(at, name) }
+    }
+
+    /// As [`Self::of`], as far as this machine knows it: no server is asked.
+    pub(crate) fn known(at: BorrowedFd<'_>, name: &CStr) -> nix::Result<Self> {
+        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+        sys::statx(at, name, flags, WANTED).map(|raw| Self::parse(&raw))
+    }
+
+    /// Looks at what the link `name` in the directory `at` leads to, as far as this machine knows it: the server of a
+    /// network file system is not asked, which may never answer.
+    pub(crate) fn behind(at: BorrowedFd<'_>, name: &CStr) -> nix::Result<Self> {
+        sys::statx(at, name, libc::AT_STATX_DONT_SYNC, WANTED).map(|raw| Self::parse(&raw))
+    }
+
+    pub(crate) fn parse(raw: &Statx) -> Self {
         let kind = FileKind::of_mode(raw.mode.into());
         let is_device = matches!(kind, FileKind::CharacterDevice | FileKind::BlockDevice);
         let special = Device { major: raw.special_major, minor: raw.special_minor };

@@ -1,4 +1,4 @@
-//! What the kernel says: readers and parsers for procfs and cgroupfs.
+//! What the kernel says: readers and parsers for procfs, cgroupfs and netlink.
 //!
 //! Everything here is synchronous. A `read` takes a [`Root`], so that it can look at a recorded tree as
 //! well as at the live system; a `parse` takes bytes and never panics, whatever it is given.
@@ -14,12 +14,14 @@ mod error;
 pub mod etc;
 pub mod file;
 pub mod glob;
+pub mod netlink;
 mod number;
 mod pid;
 pub mod procfs;
 mod root;
 pub mod route;
 pub mod scene;
+pub mod sockets;
 pub mod sys;
 pub mod syscall_names;
 pub mod target;

@@ -64,58 +64,6 @@ pub(crate) fn read_link(directory: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8
     usize::try_from(Errno::result(result)?).map_err(|_| Errno::EINVAL)
 }
 
-/// What statx(2) tells of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStatus {
-    /// Type and permissions.
-    pub mode: u32,
-    /// Names of the file.
-    pub links: u64,
-    /// Number within its device.
-    pub inode: u64,
-    /// Length.
-    pub size_bytes: u64,
-    /// Storage that it takes.
-    pub allocated_bytes: u64,
-    /// Major and minor number of the device that it lives on.
-    pub device: (u32, u32),
-    /// Major and minor number of the device that it stands for.
-    pub special: (u32, u32),
-}
-
-/// The status of the file that `name` in `directory` leads to, as far as this machine knows it: a server is not asked.
-///
-/// # Errors
-///
-/// Whatever statx(2) can fail with.
-pub(crate) fn file_status(directory: BorrowedFd<'_>, name: &CStr) -> nix::Result<FileStatus> {
-    let mut status = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    let (directory, flags) = (directory.as_raw_fd(), libc::AT_STATX_DONT_SYNC);
-    // SAFETY: the name ends in zero, and the kernel writes one structure of this layout.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_statx,
-            directory,
-            name.as_ptr(),
-            flags,
-            libc::STATX_BASIC_STATS,
-            status.as_mut_ptr(),
-        )
-    };
-    Errno::result(result)?;
-    // SAFETY: all bytes were zero before the kernel wrote some, and any bytes make a structure of integers.
-    let status = unsafe { status.assume_init() };
-    Ok(FileStatus {
-        mode: status.stx_mode.into(),
-        links: status.stx_nlink.into(),
-        inode: status.stx_ino,
-        size_bytes: status.stx_size,
-        allocated_bytes: status.stx_blocks.saturating_mul(512),
-        device: (status.stx_dev_major, status.stx_dev_minor),
-        special: (status.stx_rdev_major, status.stx_rdev_minor),
-    })
-}
-
 /// Whether a system call filter refuses to open files by handle to this thread.
 ///
 /// Asked with CAP_DAC_READ_SEARCH in hand: then the kernel itself has no other reason for `EPERM`, and without a
@@ -255,14 +203,18 @@ pub(crate) struct StatxTime {
 
 const _: () = assert!(size_of::<Statx>() == 256);
 
-/// The status of `name` in the directory `at`, or of `at` itself if the name is empty. No link is followed at its
-/// end and nothing is mounted because of it.
-pub(crate) fn statx(at: BorrowedFd<'_>, name: &CStr, wanted: u32) -> nix::Result<Statx> {
-    const FLAGS: libc::c_int = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
+/// The status of `name` in the directory `at`, found with these flags. Nothing is mounted because of it.
+pub(crate) fn statx(
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    flags: libc::c_int,
+    wanted: libc::c_uint,
+) -> nix::Result<Statx> {
+    let flags = flags | libc::AT_NO_AUTOMOUNT;
     let mut status = Statx::default();
     // SAFETY: the name ends in zero, and the kernel writes one structure of this layout.
     let result = unsafe {
-        libc::syscall(libc::SYS_statx, at.as_raw_fd(), name.as_ptr(), FLAGS, wanted, &raw mut status)
+        libc::syscall(libc::SYS_statx, at.as_raw_fd(), name.as_ptr(), flags, wanted, &raw mut status)
     };
     Errno::result(result).map(|_| status)
 }

@@ -85,10 +85,13 @@ pub enum NotEntered {
     Failed(ReadError),
 }
 
+/// Says whether what is mounted at a path answers. It may never do: who asks must not wait for ever.
+pub type Reach<'r> = Box<dyn FnMut(&[u8]) -> Result<(), ReadError> + 'r>;
+
 /// A walk on its way. Depth first, each directory before what is in it.
-#[derive(Debug)]
 pub struct Walk<'r> {
     crossing: Crossing,
+    reach: Reach<'r>,
     deepest: usize,
     levels: Vec<Level<'r>>,
     /// Of what was met last, beginning with the path of the start.
@@ -117,9 +120,17 @@ enum Entrance<'r> {
 
 impl<'r> Walk<'r> {
     /// A walk down from the directory `start`, which has the path `path` for whoever asked. The first step enters it.
-    pub fn new(start: Found<'r>, path: &[u8], crossing: Crossing, deepest: Option<usize>) -> Self {
+    /// `reach` is asked of each mount before it is entered.
+    pub fn new(
+        start: Found<'r>,
+        path: &[u8],
+        crossing: Crossing,
+        deepest: Option<usize>,
+        reach: Reach<'r>,
+    ) -> Self {
         Self {
             crossing,
+            reach,
             deepest: deepest.unwrap_or(usize::MAX),
             levels: Vec::new(),
             path: path.to_vec(),
@@ -197,6 +208,9 @@ impl<'r> Walk<'r> {
                 let crosses = !status.is_mounted_with(&parent.status);
                 if crosses && self.crossing == Crossing::None {
                     return Err(NotEntered::Mount);
+                }
+                if crosses {
+                    (self.reach)(&self.path).map_err(NotEntered::Failed)?;
                 }
                 let found = parent.directory.find(&name).map_err(NotEntered::Failed)?;
                 // What was found may be another mount than what was met: the last look counts.

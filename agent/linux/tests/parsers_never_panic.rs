@@ -2,13 +2,18 @@
 
 use dbgctl_linux::cgroupfs::{cpu, io, keyed, memory, memory_events, memory_stat, pressure};
 use dbgctl_linux::etc::{group, passwd};
+use dbgctl_linux::netlink::inet_diag::InetSocket;
+use dbgctl_linux::netlink::netlink_diag::NetlinkSocket;
+use dbgctl_linux::netlink::packet_diag::PacketSocket;
+use dbgctl_linux::netlink::tcp_info::{Field, TcpInfo};
+use dbgctl_linux::netlink::unix_diag::UnixSocket;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, net_dev, oom_score,
-    oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall, system_stat,
-    wchan,
+    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, net_dev, netstat,
+    oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall,
+    system_stat, wchan,
 };
 use dbgctl_linux::target::ContainerId;
-use dbgctl_linux::{acl, cpu_list, entries, glob, scene};
+use dbgctl_linux::{acl, cpu_list, entries, glob, netlink, scene};
 use proptest::prelude::*;
 
 const SAMPLES: &[&[u8]] = &[
@@ -57,6 +62,13 @@ const SAMPLES: &[&[u8]] = &[
     b"Cpus_allowed_list:\t0-2,5\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n",
     b"nr_periods 7\nnr_throttled 1\nthrottled_time 9000\n",
     b"some avg10=0.07 avg60=12.34 avg300=100.00 total=21031\n",
+    // A netlink message with an inet_diag_msg and two attributes, on a machine that is little-endian.
+    b"\x6c\0\0\0\x14\0\x02\0\x01\0\0\0\0\0\0\0\
+      \x02\x01\x02\0\x1f\x90\xd4\x31\x7f\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\x7f\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\
+      \0\0\0\0\x05\0\0\0\0\0\0\0\xe8\x03\0\0\0\0\0\0\0\0\0\0\xe8\x03\0\0\x92\x10\0\0\
+      \x0a\0\x04\0cubic\0\0\0\x05\0\x08\0\x02\0\0\0",
+    b"\x20\0\0\0\x14\0\x02\0\x01\0\0\0\0\0\0\0\x01\x01\x0a\0\x92\x10\0\0\x05\0\0\0\0\0\0\0\x0a\0\0\0/run/a\0\0",
+    b"TcpExt: ListenOverflows ListenDrops\nTcpExt: 1 2\nIpExt: InOctets\nIpExt: 3\n",
     b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
       ticks_per_second 100\npage_bytes 4096\n",
 ];
@@ -141,6 +153,18 @@ proptest! {
         let _ = environ::parse(&text, true).variables().count();
         let _ = environ::parse(&text, false).variables().count();
         let _ = net_dev::parse(&text);
+        let _ = fdinfo::parse_file(&text);
+        let _ = netstat::parse_listening(&text);
+        for payload in netlink::messages(&text).flatten().map(|message| message.payload).chain([&text[..]]) {
+            let _ = netlink::attributes(payload).count();
+            let info = InetSocket::parse(payload).and_then(|socket| socket.tcp_info);
+            for info in info.into_iter().chain([TcpInfo::new(payload)]) {
+                let _ = [Field::CA_STATE, Field::RCV_WSCALE, Field::PACING_RATE, Field::TOTAL_RTO].map(|it| info.get(it));
+            }
+            let _ = UnixSocket::parse(payload);
+            let _ = PacketSocket::parse(payload);
+            let _ = NetlinkSocket::parse(payload);
+        }
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);
         }

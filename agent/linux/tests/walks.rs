@@ -44,7 +44,7 @@ impl Target {
 
     fn walk(&self, path: &str) -> Walk<'_> {
         let start = self.root.target(INIT).unwrap().find(Path::new(path), LastLink::Follow).unwrap();
-        Walk::new(start, path.as_bytes(), Crossing::Volumes, None)
+        Walk::new(start, path.as_bytes(), Crossing::Volumes, None, Box::new(|_| Ok(())))
     }
 }
 
@@ -126,7 +126,7 @@ fn each_directory_is_left_or_said_not_to_be_entered() {
         target.make(path);
     }
     let start = target.root.target(INIT).unwrap().find(Path::new("/d"), LastLink::Follow).unwrap();
-    let mut walk = Walk::new(start, b"/d", Crossing::None, Some(2));
+    let mut walk = Walk::new(start, b"/d", Crossing::None, Some(2), Box::new(|_| Ok(())));
     let (mut met, mut left, mut unwanted) = (0, 0, 0);
     while let Some(step) = walk.step() {
         match step {
@@ -185,12 +185,18 @@ fn kernel_file_systems_are_not_entered_on_the_way_but_may_be_the_start() {
     let own = Pid(std::process::id());
     let top = root.target(own).unwrap();
     let at = |path: &str| top.find(Path::new(path), LastLink::Follow).unwrap();
-    let mut walk = Walk::new(at("/"), b"/", Crossing::Volumes, Some(2));
+    let mut walk = Walk::new(at("/"), b"/", Crossing::Volumes, Some(2), Box::new(|_| Ok(())));
     while let Some(step) = walk.step() {
         if let Step::Met(_) = step {
             assert!(!walk.path().starts_with(b"/proc/"), "{:?}", String::from_utf8_lossy(walk.path()));
         }
     }
-    let mut walk = Walk::new(at("/proc/self/task"), b"/proc/self/task", Crossing::Volumes, Some(1));
+    let mut walk = Walk::new(
+        at("/proc/self/task"),
+        b"/proc/self/task",
+        Crossing::Volumes,
+        Some(1),
+        Box::new(|_| Ok(())),
+    );
     assert!(matches!(walk.step(), Some(Step::Met(_))));
 }

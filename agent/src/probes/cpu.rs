@@ -13,7 +13,6 @@ use dbgctl_linux::procfs::{loadavg, stat, status};
 use dbgctl_linux::{Buffer, Pid, Units};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::cpu_service_server::{CpuService, CpuServiceServer};
-use dbgctl_proto::v1::list_cpu_response::Part;
 use tonic::{Request, Response, Status};
 
 use self::reading::{Of, Reading};
@@ -23,7 +22,7 @@ use super::sample::{self, grown};
 use crate::error::ProbeError;
 use crate::gaps::Gaps;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, sampled};
+use crate::stream::{Bounded, Halt, Out, Terms, sampled};
 
 const OF_CGROUP: &str = "CPU of the cgroup";
 
@@ -64,22 +63,6 @@ impl CpuService for Cpu {
     }
 }
 
-impl Batched for v1::ListCpuResponse {
-    type Row = v1::TaskCpu;
-
-    fn batch(tasks: Vec<v1::TaskCpu>) -> Self {
-        Self { part: Some(Part::Batch(v1::TaskCpuBatch { tasks })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(task: &v1::TaskCpu) -> usize {
-        200 + task.command.len()
-    }
-}
-
 fn collect(
     sources: &Sources,
     of: Of,
@@ -94,7 +77,7 @@ fn collect(
         busiest_thread: found.busiest.map(|busiest| named(sources, busiest)),
         ..header(sources, before, &after, &mut out.gaps)?
     };
-    out.lead(v1::ListCpuResponse { part: Some(Part::Header(header)) })?;
+    out.lead(header)?;
 
     // What matters most comes first, also where a limit ends the list.
     let mut rows = found.rows;

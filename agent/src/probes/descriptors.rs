@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use dbgctl_linux::cgroupfs::Limit;
+use dbgctl_linux::file::{Device, FileKind, FileStatus};
 use dbgctl_linux::procfs::fd::{self, Descriptors, Kind};
 use dbgctl_linux::procfs::fdinfo::{self, Fdinfo, Fdinfos};
 use dbgctl_linux::procfs::limits::{self, Limits, Resource};
 use dbgctl_linux::procfs::stat::Stat;
-use dbgctl_linux::sys::FileStatus;
 use dbgctl_linux::{Buffer, ReadError};
+use dbgctl_proto::list::OpenDescriptor;
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::descriptor_service_server::{DescriptorService, DescriptorServiceServer};
-use dbgctl_proto::v1::list_descriptors_response::Part;
 use dbgctl_proto::v1::{DescriptorAccess, DescriptorKind};
 use nix::libc::{self, O_PATH};
 use tonic::{Request, Response, Status};
@@ -20,7 +20,7 @@ use crate::gaps::Gaps;
 use crate::listing;
 use crate::socket_names::SocketNames;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> DescriptorServiceServer<OpenFiles> {
@@ -52,39 +52,6 @@ impl DescriptorService for OpenFiles {
         let wanted = request.into_inner();
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted, out))))
-    }
-}
-
-/// A descriptor, with its process if it is the first of it.
-#[derive(Debug)]
-pub struct Found {
-    process: Option<v1::DescriptorProcess>,
-    descriptor: v1::Descriptor,
-}
-
-impl Batched for v1::ListDescriptorsResponse {
-    type Row = Found;
-
-    fn batch(rows: Vec<Found>) -> Self {
-        let mut batch =
-            v1::DescriptorBatch { descriptors: Vec::with_capacity(rows.len()), ..Default::default() };
-        for row in rows {
-            batch.processes.extend(row.process);
-            batch.descriptors.push(row.descriptor);
-        }
-        Self { part: Some(Part::Batch(batch)) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(row: &Found) -> usize {
-        let descriptor = &row.descriptor;
-        let local = descriptor.socket.as_ref().map_or(0, |socket| 60 + socket.local.len());
-        let locks = descriptor.details.iter().flat_map(|details| &details.locks).map(String::len);
-        let details = if descriptor.details.is_some() { 80 } else { 0 };
-        20 + descriptor.name.as_ref().map_or(0, Vec::len) + local + details + locks.sum::<usize>()
     }
 }
 
@@ -158,7 +125,7 @@ impl Reader<'_> {
                         continue;
                     }
                 };
-            out.row(Found { process: process.take(), descriptor })?;
+            out.row(OpenDescriptor { process: process.take(), descriptor })?;
         }
         Ok(())
     }
@@ -188,7 +155,8 @@ impl Reader<'_> {
                 }
             };
         }
-        let deleted = seems_deleted && kind == Kind::Path && behind.is_none_or(|status| status.links == 0);
+        let deleted =
+            seems_deleted && kind == Kind::Path && behind.as_ref().is_none_or(|status| status.links == 0);
         if seems_deleted && kind == Kind::Path && !deleted {
             // It is really called so, or it has other names left.
             name = name.map(|name| [name.as_slice(), b" (deleted)"].concat());
@@ -197,7 +165,7 @@ impl Reader<'_> {
             Kind::Socket(inode) => self.sockets.get(inode, self.sources.root(), gaps).map(Box::new),
             _ => None,
         };
-        let (mut details, mut inode) = (None, behind.map(|status| status.inode));
+        let (mut details, mut inode) = (None, behind.as_ref().map(|status| status.inode));
         if self.details {
             let info = infos.map(|infos| infos.read(number, &mut self.buffer)).transpose();
             let info = match info {
@@ -208,7 +176,7 @@ impl Reader<'_> {
             inode = inode.or(info.inode);
             details = Some(Box::new(details_message(kind, info, behind.as_ref())));
         }
-        let sized = behind.filter(|_| has_size || is_regular(behind.as_ref()));
+        let sized = behind.as_ref().filter(|status| has_size || status.kind == FileKind::Regular);
         Ok(v1::Descriptor {
             pid,
             number,
@@ -216,9 +184,9 @@ impl Reader<'_> {
             name,
             deleted,
             size_bytes: sized.map(|status| status.size_bytes),
-            allocated_bytes: sized.map(|status| status.allocated_bytes),
+            allocated_bytes: sized.map(|status| status.disk_bytes),
             inode,
-            device: behind.map(|status| device(status.device)),
+            device: behind.as_ref().map(|status| device(status.device)),
             socket,
             details,
         })
@@ -244,23 +212,14 @@ fn readable<T>(subject: &'static str, read: Result<T, ReadError>, gaps: &mut Gap
     }
 }
 
-/// `S_IFMT` and its values, see inode(7).
-fn file_type(status: &FileStatus) -> u32 {
-    status.mode & 0o170_000
-}
-
-fn is_regular(status: Option<&FileStatus>) -> bool {
-    status.is_some_and(|status| file_type(status) == 0o100_000)
-}
-
 fn kind_message(kind: Kind, behind: Option<&FileStatus>) -> DescriptorKind {
     match kind {
-        Kind::Path => match behind.map(file_type) {
-            Some(0o100_000) => DescriptorKind::Regular,
-            Some(0o040_000) => DescriptorKind::Directory,
-            Some(0o020_000) => DescriptorKind::CharacterDevice,
-            Some(0o060_000) => DescriptorKind::BlockDevice,
-            Some(0o010_000) => DescriptorKind::Fifo,
+        Kind::Path => match behind.map(|status| status.kind) {
+            Some(FileKind::Regular) => DescriptorKind::Regular,
+            Some(FileKind::Directory) => DescriptorKind::Directory,
+            Some(FileKind::CharacterDevice) => DescriptorKind::CharacterDevice,
+            Some(FileKind::BlockDevice) => DescriptorKind::BlockDevice,
+            Some(FileKind::Fifo) => DescriptorKind::Fifo,
             _ => DescriptorKind::File,
         },
         Kind::Pipe => DescriptorKind::Pipe,
@@ -283,14 +242,13 @@ fn kind_message(kind: Kind, behind: Option<&FileStatus>) -> DescriptorKind {
 }
 
 fn details_message(kind: Kind, info: Fdinfo, behind: Option<&FileStatus>) -> v1::DescriptorDetails {
-    let is_device = |status: &&FileStatus| matches!(file_type(status), 0o020_000 | 0o060_000);
     v1::DescriptorDetails {
         access: info.flags.map_or(DescriptorAccess::Unspecified, access).into(),
         flags: info.flags.into_iter().flat_map(flag_names).map(str::to_owned).collect(),
         offset_bytes: info.offset_bytes,
         mount_id: info.mount_id,
-        special: behind.filter(is_device).map(|status| device(status.special)),
-        links: behind.map(|status| status.links),
+        special: behind.and_then(|status| status.special).map(device),
+        links: behind.map(|status| status.links.into()),
         eventfd_count: info.eventfd_count,
         epoll_watched: info.watched.filter(|_| kind == Kind::Epoll),
         watches: info.watched.filter(|_| matches!(kind, Kind::Inotify | Kind::Fanotify)),
@@ -306,7 +264,7 @@ fn details_message(kind: Kind, info: Fdinfo, behind: Option<&FileStatus>) -> v1:
     }
 }
 
-fn device((major, minor): (u32, u32)) -> v1::DescriptorDevice {
+fn device(Device { major, minor }: Device) -> v1::DescriptorDevice {
     v1::DescriptorDevice { major, minor }
 }
 

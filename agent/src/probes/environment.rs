@@ -11,14 +11,13 @@ use dbgctl_proto::bounds::{LONGEST_NAME_PATTERN_BYTES, MOST_NAME_PATTERNS};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::Redaction;
 use dbgctl_proto::v1::environment_service_server::{EnvironmentService, EnvironmentServiceServer};
-use dbgctl_proto::v1::list_environments_response::Part;
 use tonic::{Request, Response, Status};
 
 use crate::error::{BadRequest, ProbeError};
 use crate::listing;
 use crate::redaction::{self, Verdict};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// Variables of one process that are sent. What has more was made to have them, each of a byte or two.
 const MOST_VARIABLES: usize = 4096;
@@ -67,27 +66,6 @@ fn check(names: &[String]) -> Result<(), BadRequest> {
         return Err(BadRequest::new("names", problem));
     }
     Ok(())
-}
-
-impl Batched for v1::ListEnvironmentsResponse {
-    type Row = v1::ProcessEnvironment;
-
-    fn batch(processes: Vec<v1::ProcessEnvironment>) -> Self {
-        Self { part: Some(Part::Batch(v1::EnvironmentBatch { processes })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(process: &v1::ProcessEnvironment) -> usize {
-        let of = |variable: &v1::EnvironmentVariable| {
-            size_of::<v1::EnvironmentVariable>()
-                + variable.name.len()
-                + variable.value.as_ref().map_or(0, Vec::len)
-        };
-        40 + process.variables.iter().map(of).sum::<usize>()
-    }
 }
 
 fn collect(

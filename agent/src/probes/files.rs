@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dbgctl_linux::etc::group::{self, Groups};
 use dbgctl_linux::etc::passwd::{self, Users};
@@ -10,14 +11,17 @@ use dbgctl_linux::file::{Attribute, Device, FileKind, FileStatus, FileTime};
 use dbgctl_linux::procfs::stat;
 use dbgctl_linux::target::{Origin, Origins};
 use dbgctl_linux::walk::{self, NotEntered};
-use dbgctl_linux::{Buffer, Found, LastLink, Pid, ReadError, TargetRoot};
+use dbgctl_linux::{Buffer, Found, LastLink, Pid, ReadError, Space, TargetRoot};
 use dbgctl_proto::v1;
 use tonic::{Request, Response, Status};
 
 use crate::error::{BadRequest, ProbeError};
 use crate::gaps::Gaps;
 use crate::guard::Lacking;
+use crate::listing;
+use crate::patience::{self, Answer, Patience};
 use crate::sources::Sources;
+use crate::stream::Terms;
 
 pub mod access;
 pub mod contents;
@@ -47,11 +51,12 @@ fn expect_of_target(sources: &Sources, pid: Pid) -> Result<(), ProbeError> {
         .and_then(|process| Origins::new(sources.root(), sources.target()).of(&process))
         .is_ok_and(|origin| origin == Origin::Target);
     // The root of any other process is not the target's.
-    if of_target { Ok(()) } else { Err(BadRequest::new("pid", "no process of the target has it").into()) }
+    if of_target { Ok(()) } else { Err(listing::no_process(&[pid]).into()) }
 }
 
 /// A file of the target that someone asks about.
 struct Place<'r> {
+    sources: &'r Arc<Sources>,
     viewer: Pid,
     root: TargetRoot<'r>,
     /// Begins with "/".
@@ -59,7 +64,7 @@ struct Place<'r> {
 }
 
 impl<'r> Place<'r> {
-    fn of(sources: &'r Sources, path: &[u8], pid: Option<u32>) -> Result<Self, ProbeError> {
+    fn of(sources: &'r Arc<Sources>, path: &[u8], pid: Option<u32>) -> Result<Self, ProbeError> {
         if path.len() > LONGEST_PATH_BYTES || path.contains(&0) {
             let problem = format!("is longer than {LONGEST_PATH_BYTES} bytes, or has a NUL in it");
             return Err(BadRequest::new("path", problem).into());
@@ -68,20 +73,51 @@ impl<'r> Place<'r> {
         let root = sources.root().target(viewer)?;
         // It may have ended before its root was opened, and its number been given to a process of another container.
         expect_of_target(sources, viewer)?;
-        Ok(Self { viewer, root, path: Path::new("/").join(OsStr::from_bytes(path)) })
+        Ok(Self { sources, viewer, root, path: Path::new("/").join(OsStr::from_bytes(path)) })
     }
 
     fn bytes(&self) -> &[u8] {
         self.path.as_os_str().as_bytes()
     }
 
+    /// Finds it, if its file system answers.
     fn find(&self, last_link: LastLink) -> Result<Found<'r>, ProbeError> {
+        self.reach(last_link)?;
         self.root.find(&self.path, last_link).map_err(|error| self.failed(error))
+    }
+
+    /// Whether its file system answers.
+    fn reach(&self, last_link: LastLink) -> Result<(), ProbeError> {
+        match self.patience(last_link).ask(self.bytes()) {
+            Answer::Late => Err(self.failed(silent(self.bytes()))),
+            // What is wrong with it, whoever opens it will be told.
+            Answer::Came(_) | Answer::NotAsked => Ok(()),
+        }
+    }
+
+    /// Asks each mount on a walk whether it answers.
+    fn reach_mounts(&self) -> walk::Reach<'r> {
+        let mut patience = self.patience(LastLink::Keep);
+        Box::new(move |path| match patience.ask(path) {
+            Answer::Came(_) => Ok(()),
+            Answer::Late | Answer::NotAsked => Err(silent(path)),
+        })
+    }
+
+    fn patience(&self, last_link: LastLink) -> Patience<Result<Space, ReadError>> {
+        let (sources, viewer) = (Arc::clone(self.sources), self.viewer);
+        Patience::new(Arc::clone(self.sources.held()), move |path: &[u8]| {
+            sources.root().target(viewer)?.find(Path::new(OsStr::from_bytes(path)), last_link)?.space()
+        })
     }
 
     fn failed(&self, source: ReadError) -> ProbeError {
         ProbeError::File { path: self.bytes().to_vec(), source }
     }
+}
+
+fn silent(path: &[u8]) -> ReadError {
+    ReadError::Silent { path: OsStr::from_bytes(path).into(), seconds: patience::LONGEST.as_secs() }
 }
 
 /// Names of the target's users and groups.
@@ -166,11 +202,6 @@ fn time(FileTime { unix_seconds, nanos }: FileTime) -> v1::FileTime {
     v1::FileTime { unix_seconds, nanos }
 }
 
-/// About how much memory a row with this much text takes.
-fn row_bytes(text: usize) -> usize {
-    250 + text
-}
-
 /// Which mounts a walk enters; `unless_said` if the request does not say.
 fn crossing(asked: i32, unless_said: walk::Crossing) -> Result<walk::Crossing, BadRequest> {
     match v1::Crossing::try_from(asked) {
@@ -199,11 +230,13 @@ impl LeftOut {
     }
 }
 
-/// Answers with one message, from a thread that may block.
+/// Answers with one message, from a thread that may block, or says that there was no answer in time.
 async fn at_once<M: Send + 'static>(
+    terms: &Terms,
     collect: impl FnOnce() -> Result<M, ProbeError> + Send + 'static,
 ) -> Result<Response<M>, Status> {
-    let collected = tokio::task::spawn_blocking(collect).await;
+    let collected = tokio::time::timeout_at(terms.deadline(), tokio::task::spawn_blocking(collect)).await;
+    let collected = collected.map_err(|_| ProbeError::Late)?;
     let collected = collected.unwrap_or_else(|error| Err(ProbeError::Broken(error.to_string())));
     Ok(Response::new(collected?))
 }

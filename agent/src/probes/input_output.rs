@@ -12,7 +12,6 @@ use dbgctl_linux::procfs::{partitions, sys_kernel};
 use dbgctl_linux::{Buffer, Pid, Units};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::io_service_server::{IoService, IoServiceServer};
-use dbgctl_proto::v1::list_io_response::Part;
 use tonic::{Request, Response, Status};
 
 use super::cgroup::{self, limit_message, pressure_message, version_number};
@@ -22,7 +21,7 @@ use crate::error::ProbeError;
 use crate::gaps::{self, Gaps};
 use crate::listing;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, sampled};
+use crate::stream::{Bounded, Halt, Out, Terms, sampled};
 
 const OF_CGROUP: &str = "I/O of the cgroup";
 const OF_PROCESS: &str = "I/O of processes";
@@ -59,22 +58,6 @@ impl IoService for InputOutput {
         let before = move |out: &mut Out<_>| Reading::take(&first, out);
         let after = move |before, out: &mut Out<_>| collect(&second, before, out);
         Ok(Response::new(sampled(terms, sample, before, after)))
-    }
-}
-
-impl Batched for v1::ListIoResponse {
-    type Row = v1::ProcessIo;
-
-    fn batch(processes: Vec<v1::ProcessIo>) -> Self {
-        Self { part: Some(Part::Batch(v1::ProcessIoBatch { processes })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(process: &v1::ProcessIo) -> usize {
-        150 + process.command.len()
     }
 }
 
@@ -169,7 +152,7 @@ fn collect(sources: &Sources, before: Reading, out: &mut Out<v1::ListIoResponse>
         cgroup: of_cgroup(sources, before.devices, after.devices, &mut out.gaps)?,
         over_sample: sum(&rows),
     };
-    out.lead(v1::ListIoResponse { part: Some(Part::Header(header)) })?;
+    out.lead(header)?;
     rows.into_iter().try_for_each(|row| out.row(row))
 }
 

@@ -6,11 +6,10 @@ use dbgctl_linux::Moment;
 use dbgctl_linux::procfs::net_dev::{self, Interface};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::interface_service_server::{InterfaceService, InterfaceServiceServer};
-use dbgctl_proto::v1::list_interfaces_response::Part;
 use tonic::{Request, Response, Status};
 
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> InterfaceServiceServer<Interfaces> {
@@ -37,22 +36,6 @@ impl InterfaceService for Interfaces {
     }
 }
 
-impl Batched for v1::ListInterfacesResponse {
-    type Row = v1::Interface;
-
-    fn batch(interfaces: Vec<v1::Interface>) -> Self {
-        Self { part: Some(Part::Batch(v1::InterfaceBatch { interfaces })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(interface: &v1::Interface) -> usize {
-        160 + interface.name.len()
-    }
-}
-
 fn collect(sources: &Sources, out: &mut Out<v1::ListInterfacesResponse>) -> Result<(), Halt> {
     out.lead(header(sources.now()))?;
     let mut halted = Ok(());
@@ -63,12 +46,11 @@ fn collect(sources: &Sources, out: &mut Out<v1::ListInterfacesResponse>) -> Resu
     halted
 }
 
-fn header(moment: Moment) -> v1::ListInterfacesResponse {
-    let header = v1::InterfaceListHeader {
+fn header(moment: Moment) -> v1::InterfaceListHeader {
+    v1::InterfaceListHeader {
         sampled_boottime_nanos: moment.boottime_nanos,
         sampled_unix_nanos: moment.unix_nanos,
-    };
-    v1::ListInterfacesResponse { part: Some(Part::Header(header)) }
+    }
 }
 
 fn message(interface: Interface) -> v1::Interface {

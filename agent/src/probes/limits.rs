@@ -12,14 +12,13 @@ use dbgctl_linux::{Buffer, Pid};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::LimitedResource;
 use dbgctl_proto::v1::limit_service_server::{LimitService, LimitServiceServer};
-use dbgctl_proto::v1::list_limits_response::Part;
 use tonic::{Request, Response, Status};
 
 use super::cgroup::{self, limit_message};
 use crate::gaps::Gaps;
 use crate::listing;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 const OF_CGROUP: &str = "limits of the cgroup";
 /// From so many percent on, a limit is worth a row, also if the process has a nearer one.
@@ -57,22 +56,6 @@ impl LimitService for Limits {
         let wanted = request.into_inner();
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted, out))))
-    }
-}
-
-impl Batched for v1::ListLimitsResponse {
-    type Row = v1::LimitUse;
-
-    fn batch(limits: Vec<v1::LimitUse>) -> Self {
-        Self { part: Some(Part::Batch(v1::LimitUseBatch { limits })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(limit: &v1::LimitUse) -> usize {
-        50 + limit.command.len()
     }
 }
 

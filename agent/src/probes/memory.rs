@@ -10,8 +10,8 @@ use dbgctl_linux::procfs::smaps_rollup::{self, SmapsRollup};
 use dbgctl_linux::procfs::{oom_score, oom_score_adj, pids, stat};
 use dbgctl_linux::target::{Origin, Origins};
 use dbgctl_linux::{Buffer, Pid};
+use dbgctl_proto::list::MemoryAccount;
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::list_memory_response::Part;
 use dbgctl_proto::v1::memory_service_server::{MemoryService, MemoryServiceServer};
 use tonic::{Request, Response, Status};
 
@@ -19,7 +19,7 @@ use super::processes::origin_message;
 use crate::gaps;
 use crate::listing;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> MemoryServiceServer<Memory> {
@@ -65,22 +65,6 @@ impl MemoryService for Memory {
     }
 }
 
-impl Batched for v1::ListMemoryResponse {
-    type Row = v1::ProcessMemory;
-
-    fn batch(processes: Vec<v1::ProcessMemory>) -> Self {
-        Self { part: Some(Part::Batch(v1::ProcessMemoryBatch { processes })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(process: &v1::ProcessMemory) -> usize {
-        200 + process.command.len()
-    }
-}
-
 /// A pid may belong to another process this long after it was listed.
 ///
 /// The kernel gives a pid again only after it has given all others, 32,768 unless set lower: hardly a
@@ -103,7 +87,7 @@ fn collect(
     let mut buffer = Buffer::default();
     let cgroup = sources.target_cgroup(init, &mut buffer);
     let cgroup = accounts::cgroup_message(cgroup, sources.units().page_bytes, &mut buffer, &mut out.gaps);
-    out.lead(v1::ListMemoryResponse { part: Some(Part::Cgroup(cgroup)) })?;
+    out.lead(MemoryAccount::Cgroup(cgroup))?;
 
     let listed = sources.now();
     let processes = biggest_first(sources, request, out)?;
@@ -114,7 +98,7 @@ fn collect(
         machine: accounts::machine_message(sources, &mut buffer, &mut out.gaps),
         tmpfs: accounts::tmpfs_messages(sources.root(), init, &mut out.gaps),
     };
-    out.lead(v1::ListMemoryResponse { part: Some(Part::Header(header)) })?;
+    out.lead(MemoryAccount::Header(header))?;
 
     let mut budget_nanos = request.budget_nanos;
     for (nth, process) in processes.into_iter().enumerate() {
@@ -202,13 +186,18 @@ fn biggest_first(
     let mut origins = Origins::new(root, sources.target());
     let mut buffer = Buffer::default();
     let mut processes = Vec::new();
+    let mut missing: Vec<_> = request.pids.iter().map(|&pid| Pid(pid)).collect();
     let is_too_big = |bytes| request.biggest_to_read_bytes.is_some_and(|biggest| bytes > biggest);
     for pid in pids::processes(root)? {
         out.wanted()?;
         let Some(stat) = out.gaps.unless_gone(stat::read(root, pid, &mut buffer)) else { continue };
         let Some(origin) = out.gaps.unless_gone(origins.of(&stat)) else { continue };
         let is_asked_for = request.pids.is_empty() || request.pids.contains(&pid.0);
-        if stat.has_memory() && is_asked_for && (origin == Origin::Target || request.all) {
+        if !is_asked_for || (origin != Origin::Target && !request.all) {
+            continue;
+        }
+        missing.retain(|&missing| missing != pid);
+        if stat.has_memory() {
             let resident_bytes = sources.units().pages_to_bytes(stat.resident_pages);
             let rests = request.rest_pids.contains(&pid.0).then_some(v1::Unread::Rests);
             processes.push(Process {
@@ -221,11 +210,7 @@ fn biggest_first(
             });
         }
     }
-    for wanted in &request.pids {
-        if !processes.iter().any(|process| process.pid.0 == *wanted) {
-            out.gaps.add("processes", listing::NO_SUCH);
-        }
-    }
+    listing::expect_found(&request.pids, missing, &mut out.gaps)?;
     processes.sort_unstable_by_key(|process| (Reverse(process.resident_bytes), process.pid));
     Ok(processes)
 }

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod pids;
 pub mod processes;
 mod sample;
+pub mod sockets;
 pub mod stack;
 
 use std::sync::Arc;
@@ -42,5 +43,6 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))
+        .add_service(sockets::service(sources.clone()))
         .add_service(stack::service(sources.clone()));
 }

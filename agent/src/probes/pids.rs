@@ -10,7 +10,6 @@ use dbgctl_linux::procfs::stat::Stat;
 use dbgctl_linux::procfs::{loadavg, status, sys_kernel};
 use dbgctl_linux::{Buffer, Pid, ReadError, Root};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::list_pids_response::Part;
 use dbgctl_proto::v1::pid_service_server::{PidService, PidServiceServer};
 use tonic::{Request, Response, Status};
 
@@ -19,7 +18,7 @@ use super::processes::state;
 use crate::gaps::Gaps;
 use crate::listing;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 const OF_CGROUP: &str = "tasks of the cgroup";
 /// Users that a header has room for.
@@ -57,22 +56,6 @@ impl PidService for Pids {
     }
 }
 
-impl Batched for v1::ListPidsResponse {
-    type Row = v1::ProcessThreads;
-
-    fn batch(processes: Vec<v1::ProcessThreads>) -> Self {
-        Self { part: Some(Part::Batch(v1::ProcessThreadsBatch { processes })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(process: &v1::ProcessThreads) -> usize {
-        50 + process.command.len()
-    }
-}
-
 fn collect(sources: &Sources, out: &mut Out<v1::ListPidsResponse>) -> Result<(), Halt> {
     let mut buffer = Buffer::default();
     let mut header = machine(sources.root(), &mut buffer, &mut out.gaps);
@@ -96,7 +79,7 @@ fn collect(sources: &Sources, out: &mut Out<v1::ListPidsResponse>) -> Result<(),
     header.users = users.into_iter().map(|(uid, user)| user.message(uid)).collect();
     header.users.sort_by_key(|user| Reverse(user.threads));
     header.users.truncate(MOST_USERS);
-    out.lead(v1::ListPidsResponse { part: Some(Part::Header(header)) })?;
+    out.lead(header)?;
     rows.sort_by_key(|row| (Reverse(row.threads), row.pid));
     rows.into_iter().try_for_each(|row| out.row(row))
 }

@@ -9,14 +9,13 @@ use dbgctl_linux::procfs::{owner, pids, status, wchan};
 use dbgctl_linux::target::{Origin, Origins};
 use dbgctl_linux::{Buffer, Moment, Pid, ReadError, Units};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::list_processes_response::Part;
 use dbgctl_proto::v1::process_service_server::{ProcessService, ProcessServiceServer};
 use tonic::{Request, Response, Status};
 
 use crate::error::ProbeError;
 use crate::gaps::Gaps;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> ProcessServiceServer<Processes> {
@@ -48,24 +47,6 @@ impl ProcessService for Processes {
         let wanted = request.into_inner();
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &wanted, out))))
-    }
-}
-
-impl Batched for v1::ListProcessesResponse {
-    type Row = v1::Process;
-
-    fn batch(processes: Vec<v1::Process>) -> Self {
-        Self { part: Some(Part::Batch(v1::ProcessBatch { processes })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(process: &v1::Process) -> usize {
-        // An empty argument takes two bytes on the wire, but a whole `Vec` until then.
-        let arguments = process.arguments.iter().map(|argument| argument.len() + size_of::<Vec<u8>>());
-        100 + process.command.len() + arguments.sum::<usize>()
     }
 }
 
@@ -218,12 +199,11 @@ impl Names {
     }
 }
 
-fn header(moment: Moment) -> v1::ListProcessesResponse {
-    let header = v1::ProcessListHeader {
+fn header(moment: Moment) -> v1::ProcessListHeader {
+    v1::ProcessListHeader {
         sampled_boottime_nanos: moment.boottime_nanos,
         sampled_unix_nanos: moment.unix_nanos,
-    };
-    v1::ListProcessesResponse { part: Some(Part::Header(header)) }
+    }
 }
 
 fn message(

@@ -14,7 +14,6 @@ use dbgctl_linux::procfs::{pids, wchan};
 use dbgctl_linux::{Buffer, Pid, ReadError, syscall_names};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::ThreadActivity;
-use dbgctl_proto::v1::list_stacks_response::Part;
 use dbgctl_proto::v1::stack_service_server::{StackService, StackServiceServer};
 use tonic::{Request, Response, Status};
 
@@ -24,7 +23,7 @@ use crate::gaps::{self, Gaps};
 use crate::listing;
 use crate::socket_names::SocketNames;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded, sampled};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded, sampled};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> StackServiceServer<Stacks> {
@@ -66,24 +65,6 @@ impl StackService for Stacks {
         let before = move |_: &mut Out<_>| Sample::begin(&sources_before, &pids);
         let after = move |sample, out: &mut Out<_>| collect(&sources, &wanted.pids, Some(sample), out);
         Ok(Response::new(sampled(terms, lasts, before, after)))
-    }
-}
-
-impl Batched for v1::ListStacksResponse {
-    type Row = v1::ThreadStack;
-
-    fn batch(threads: Vec<v1::ThreadStack>) -> Self {
-        Self { part: Some(Part::Batch(v1::StackBatch { threads })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(thread: &v1::ThreadStack) -> usize {
-        let call = thread.system_call.as_ref().map_or(0, |call| 100 + call.name.len() + call.about.len());
-        let wait_channel = thread.wait_channel.as_ref().map_or(0, String::len);
-        100 + thread.command.len() + thread.thread.len() + wait_channel + call
     }
 }
 

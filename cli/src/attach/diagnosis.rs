@@ -10,9 +10,13 @@ use super::facts::{Container, Status};
 use super::{Sidecar, Survey, target};
 use crate::error::Error;
 
-/// The engine learns of a death a moment after the stream has ended.
+/// The engine learns of a death a moment after the stream has ended: how long a death is waited for if the engine can
+/// not tell whether the target's first process lives.
 const SETTLING: Duration = Duration::from_millis(150);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long the engine is given to say how a first process ended that it does not list any more.
+const REPORTING: Duration = Duration::from_secs(10);
 
 /// A target that stopped is given this long to come back: `docker restart` looks the same, until the engine begins
 /// the next start. From then on it answers only when that is done.
@@ -47,7 +51,8 @@ fn refused(target: &str, version: &str, status: &RpcStatus) -> Option<Error> {
         }
         Code::DeadlineExceeded => (
             said,
-            "--time-limit 5m, or look for what hangs in the kernel: `dbgctl ps` with --filter state=disk-sleep",
+            "`dbgctl df` shows which mounts answer, `dbgctl ps --filter state=disk-sleep` what hangs in the kernel; \
+             --time-limit 5m gives it more time",
         ),
         // About a file: see `ProbeError::File` of the agent.
         Code::Aborted => (said, "`dbgctl ls` and `dbgctl find` show what is there"),
@@ -71,30 +76,70 @@ fn is_transport(status: &RpcStatus) -> bool {
 
 /// The connection is gone. Looks at the target first, then at the sidecar: the former takes the latter with it.
 pub(crate) async fn gone(engine: &Engine, survey: &Survey, sidecar: &Sidecar, status: &RpcStatus) -> Error {
+    match end_of(engine, &survey.target).await {
+        Some(error) => error,
+        None => agent_gone(engine, survey, sidecar, status).await,
+    }
+}
+
+/// What has become of the target since it was seen as it was `before`. `None`: it still runs.
+///
+/// For when something failed that its end would explain. The engine may learn of that end only after this was called.
+pub(crate) async fn end_of(engine: &Engine, before: &Container) -> Option<Error> {
     let began = Instant::now();
     let mut stopped: Option<(Instant, Container)> = None;
     loop {
-        match engine.container(&survey.target.id).await {
+        match engine.container(&before.id).await {
             Ok(now) => {
                 let last_run = stopped.as_ref().map(|(_, stopped)| stopped);
-                match ended(&survey.target, last_run, &now) {
-                    Some(Ending::ForGood(error)) => return error,
+                match ended(before, last_run, &now) {
+                    Some(Ending::ForGood(error)) => return Some(error),
                     Some(Ending::ForNow) => {
                         stopped.get_or_insert_with(|| (Instant::now(), now));
                     }
                     None => {}
                 }
             }
-            Err(EngineError::NotFound(_)) => return removed(&survey.target),
-            Err(error) => return engine_gone(&survey.target, &error),
+            Err(EngineError::NotFound(_)) => return Some(removed(before)),
+            Err(error) => return Some(engine_gone(before, &error)),
         }
         match &stopped {
-            Some((since, target)) if since.elapsed() > RETURNING => return stop(&survey.target, target),
-            None if began.elapsed() > SETTLING => break,
-            _ => sleep(PAUSE).await,
+            Some((since, target)) if since.elapsed() > RETURNING => return Some(stop(before, target)),
+            Some(_) => {}
+            None => match first_process(engine, before).await {
+                FirstProcess::Lives => return None,
+                FirstProcess::Unknown if began.elapsed() > SETTLING => return None,
+                FirstProcess::Ended if began.elapsed() > REPORTING => return Some(unreported(before)),
+                FirstProcess::Ended | FirstProcess::Unknown => {}
+            },
         }
+        sleep(PAUSE).await;
     }
-    agent_gone(engine, survey, sidecar, status).await
+}
+
+/// The first process of a target whose agent is gone.
+enum FirstProcess {
+    /// The agent did not end with it.
+    Lives,
+    /// The engine is about to learn of it.
+    Ended,
+    /// The engine can not list the processes: it has no `ps`, or it learns of the end at this moment.
+    Unknown,
+}
+
+/// A dying process leaves its cgroup before the kernel kills what else is in its PID namespace (`do_exit` in
+/// kernel/exit.c: `cgroup_exit` comes before `exit_notify`). So when an agent has died with the target, the engine no
+/// longer lists the first process, however late it learns of the death.
+async fn first_process(engine: &Engine, target: &Container) -> FirstProcess {
+    // In a joined PID namespace it is another container's first process whose death kills all.
+    if target.pid_mode.starts_with("container:") {
+        return FirstProcess::Unknown;
+    }
+    match engine.pids(&target.id).await {
+        Ok(pids) if pids.contains(&target.state.pid) => FirstProcess::Lives,
+        Ok(_) => FirstProcess::Ended,
+        Err(_) => FirstProcess::Unknown,
+    }
 }
 
 /// How a target ended.
@@ -134,6 +179,15 @@ fn stop(before: &Container, now: &Container) -> Error {
         }
         Ok(()) => Error::new(what, "the target stopped", "`docker ps -a` shows what became of it"),
     }
+}
+
+/// The first process is gone, and the engine calls the container running all the same.
+fn unreported(before: &Container) -> Error {
+    Error::new(
+        format!("go on looking into `{}`", before.name),
+        "the target's first process has ended; the engine has not said how",
+        "`docker ps -a` shows what becomes of it",
+    )
 }
 
 fn removed(before: &Container) -> Error {

@@ -15,7 +15,7 @@ use bollard::models::ExecConfig;
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
     ImportImageOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    TopOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use bytes::Bytes;
@@ -134,6 +134,16 @@ impl Engine {
     pub(crate) async fn container(&self, name: &str) -> Answer<Container> {
         let found = self.docker.inspect_container(name, None).await.map_err(|error| self.error(error))?;
         Ok(models::container(found))
+    }
+
+    /// Pids of the processes of a running container, in the engine's PID namespace. The engine runs `ps` for it.
+    pub(crate) async fn pids(&self, id: &str) -> Answer<Vec<i64>> {
+        let options = TopOptionsBuilder::default().ps_args("-eo pid").build();
+        let top = self.docker.top_processes(id, Some(options)).await.map_err(|error| self.error(error))?;
+        let rows = top.processes.unwrap_or_default();
+        let pid = |row: &Vec<String>| row.first().and_then(|pid| pid.trim().parse().ok());
+        let pids = rows.iter().map(pid).collect::<Option<_>>();
+        pids.ok_or_else(|| self.broken("the engine lists processes that have no pid"))
     }
 
     /// All sidecars of dbgctl, running or not.

@@ -46,6 +46,8 @@ impl Summary {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) status: Status,
+    /// Of the first process, in the engine's PID namespace. 0 if the container does not run.
+    pub(crate) pid: i64,
     /// Of the last run. Means nothing while the container runs.
     pub(crate) exit_code: i64,
     pub(crate) oom_killed: bool,

@@ -251,23 +251,24 @@ impl Attacher {
         let started = started.map_err(|panic| Error::new(what(), panic.to_string(), "this is a bug"))?;
         let (stream, log) = match started {
             Ok(streams) => streams,
-            Err(error) => return Err(self.explain_start(survey, what(), &error).await),
+            Err(error) => return Err(self.explain_start(survey, Error::engine(what(), &error)).await),
         };
-        self.greet(stream, &log, name, wish.level).await.map_err(|because| {
-            let suggestion =
-                "the sidecar started, its agent did not: `dbgctl image inspect` shows which image it is";
-            Error::new(what(), because, suggestion)
-        })
+        match self.greet(stream, &log, name, wish.level).await {
+            Ok(sidecar) => Ok(sidecar),
+            Err(because) => {
+                let suggestion =
+                    "the sidecar started, its agent did not: `dbgctl image inspect` shows which image it is";
+                Err(self.explain_start(survey, Error::new(what(), because, suggestion)).await)
+            }
+        }
     }
 
-    /// The target may have ended between the look and the start: then that is what the user wants to know.
-    async fn explain_start(&self, survey: &Survey, what: String, error: &EngineError) -> Error {
-        if let Ok(now) = self.engine.container(&survey.target.id).await
-            && let Err(refusal) = target::must_run(&now)
-        {
-            return refusal;
+    /// The target may have ended since it was looked at: then that is what the user wants to know.
+    async fn explain_start(&self, survey: &Survey, error: Error) -> Error {
+        match diagnosis::end_of(&self.engine, &survey.target).await {
+            Some(end) => Error { what: error.what, ..end },
+            None => error,
         }
-        Error::engine(what, error)
     }
 
     /// Joins the agent of a session through an exec in its sidecar.

@@ -5,21 +5,20 @@ mod row;
 mod tests;
 pub(super) mod verdict;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::cpu_service_client::CpuServiceClient;
-use dbgctl_proto::v1::list_cpu_response::Part;
-use dbgctl_proto::v1::{self, CgroupCpu, CgroupCpuUse, CpuHeader, MachineCpu, Summary, TaskCpu};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, CgroupCpu, CgroupCpuUse, CpuHeader, MachineCpu, TaskCpu};
 
 use self::row::CpuRow;
 use self::verdict::{Cpus, Facts, verdicts};
 use super::agent::Agent;
 use super::cgroup::{limit_field, pressure_field, pressure_sentence};
 use super::sample::{Sample, per_second, percent};
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::{Percent, Took};
-use crate::render::{Object, Output, Talk, closing};
+use crate::render::{Object, Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,54 +82,20 @@ enum Sort {
     Pid,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) header: Option<CpuHeader>,
-    tasks: Vec<TaskCpu>,
-    pub(super) summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    pub(super) broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.CpuService/ListCpu"
+        v1::ListCpuResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let agent = agent.with_more_time(self.sample.length(self.watch));
         let ask = async |turn: Turn| {
-            let answer = agent.within_limit(read(&agent, self.request(output))).await?;
+            let listing = agent.within_limit(stream::read(&agent, self.request(output))).await?;
             turn.begin(output)?;
-            self.show(answer, output, talk)
+            self.show(listing, output, talk)
         };
         unless_pipe_closed(self.watch.repeat(ask).await)
     }
-}
-
-/// Reads the whole stream, as far as there is room for it.
-pub(super) async fn read(agent: &Agent, request: v1::ListCpuRequest) -> Result<Answer, Failure> {
-    let mut client = CpuServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_cpu(agent.request(request)).await?.into_inner();
-    let mut answer = Answer::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Header(header)) => answer.header = Some(header),
-            Some(Part::Batch(batch)) => answer.tasks.extend(batch.tasks),
-            Some(Part::Summary(summary)) => answer.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        answer.summary.is_some()
-    });
-    answer.broken_off = broken_off.await?;
-    Ok(answer)
-}
-
-fn footprint(response: &v1::ListCpuResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    batch.tasks.iter().map(|task| size_of::<CpuRow>() + task.command.capacity()).sum()
 }
 
 impl Args {
@@ -144,33 +109,22 @@ impl Args {
         }
     }
 
-    fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { header, tasks, mut summary, broken_off } = answer;
+    fn show(
+        &self,
+        listing: Listing<v1::ListCpuResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { header, rows: tasks, mut closing } = listing;
         let header = header.unwrap_or_default();
         let verdicts = verdicts(&facts(&header));
         let mut rows = self.arrange(tasks);
-        closing::cut(&mut rows, self.limit, &mut summary);
+        closing.cut(&mut rows, self.limit);
         let nouns = if self.threads { "threads" } else { "processes" };
-        if output.is_table() {
-            output.rows(&rows)?;
-            for sentence in verdicts.into_iter().chain(sentences(&header)) {
-                output.sentence(sentence)?;
-            }
-            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, nouns));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-        } else {
-            output.object(|object| {
-                object.object("header", |object| header_fields(&header, &verdicts, object));
-            })?;
-            output.rows(&rows)?;
-            output.object(|object| match &summary {
-                Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                None => object.null("summary"),
-            })?;
-            talk.lines(broken_off);
-        }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        output.header(Some(&header), |header, object| header_fields(header, &verdicts, object))?;
+        output.rows(&rows)?;
+        output.sentences(verdicts.into_iter().chain(sentences(&header)))?;
+        Ok(closing.show(nouns, output, talk)?)
     }
 
     fn arrange(&self, tasks: Vec<TaskCpu>) -> Vec<CpuRow> {

@@ -9,17 +9,17 @@ mod totals;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::descriptor_service_client::DescriptorServiceClient;
-use dbgctl_proto::v1::list_descriptors_response::Part;
-use dbgctl_proto::v1::{self, Descriptor, DescriptorKind, DescriptorProcess, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, Descriptor, DescriptorKind};
 
 use self::row::DescriptorRow;
 use super::agent::Agent;
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Output, Talk, closing};
+use crate::render::closing::Nouns;
+use crate::render::{Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,24 +65,14 @@ pub(crate) struct Args {
     limit: Option<u32>,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Listing {
-    processes: Vec<DescriptorProcess>,
-    descriptors: Vec<Descriptor>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.DescriptorService/ListDescriptors"
+        v1::ListDescriptorsResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let ask = async |turn: Turn| {
-            let listing = agent.within_limit(read(agent, self.request(output))).await?;
+            let listing = agent.within_limit(stream::read(agent, self.request(output))).await?;
             turn.begin(output)?;
             self.show(listing, output, talk)
         };
@@ -105,8 +95,15 @@ impl Args {
         (self.kinds.is_empty() || self.kinds.iter().any(is_kind)) && (!self.deleted || descriptor.deleted)
     }
 
-    fn show(&self, listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Listing { processes, mut descriptors, summary, broken_off } = listing;
+    fn show(
+        &self,
+        listing: Listing<v1::ListDescriptorsResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { mut rows, closing, .. } = listing;
+        let processes: Vec<_> = rows.iter_mut().filter_map(|row| row.process.take()).collect();
+        let mut descriptors: Vec<_> = rows.into_iter().map(|row| row.descriptor).collect();
         let (all, totals) = (descriptors.len(), totals::sentences(&processes, &descriptors));
         descriptors.retain(|descriptor| self.accepts(descriptor));
         if self.deleted {
@@ -123,15 +120,9 @@ impl Args {
         let rows: Vec<_> = descriptors.into_iter().map(row).collect();
 
         output.rows(&rows)?;
-        if output.is_table() {
-            if shown != all {
-                output.sentence(format!("{shown} of {all} open files shown"))?;
-            }
-            totals.iter().try_for_each(|line| output.sentence(line))?;
-            let gaps =
-                summary.iter().flat_map(|summary| closing::sentences_of(summary, "open files", "processes"));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-        } else {
+        output.sentences((shown != all).then(|| format!("{shown} of {all} open files shown")))?;
+        output.sentences(totals)?;
+        if !output.is_table() {
             for process in &processes {
                 output.object(|object| {
                     object.object("process", |object| {
@@ -142,60 +133,7 @@ impl Args {
                     });
                 })?;
             }
-            output.object(|object| match &summary {
-                Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                None => object.null("summary"),
-            })?;
-            talk.lines(broken_off);
         }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        Ok(closing.show(Nouns { rows: "open files", gaps: "processes" }, output, talk)?)
     }
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListDescriptorsRequest) -> Result<Listing, Failure> {
-    let mut client =
-        DescriptorServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_descriptors(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => {
-                listing.processes.extend(batch.processes);
-                listing.descriptors.extend(batch.descriptors);
-            }
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListDescriptorsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_process =
-        |process: &DescriptorProcess| size_of::<DescriptorProcess>() + process.command.capacity();
-    let of_descriptor = |descriptor: &Descriptor| {
-        let socket = descriptor.socket.as_ref().map_or(0, |socket| {
-            size_of::<v1::DescriptorSocket>()
-                + socket.protocol.capacity()
-                + socket.local.capacity()
-                + socket.remote.capacity()
-                + socket.state.capacity()
-        });
-        let texts = descriptor.details.iter().flat_map(|details| details.flags.iter().chain(&details.locks));
-        // The row holds the command as well.
-        size_of::<DescriptorRow>()
-            + 64
-            + descriptor.details.as_ref().map_or(0, |_| size_of::<v1::DescriptorDetails>())
-            + descriptor.name.as_ref().map_or(0, Vec::capacity)
-            + socket
-            + texts.map(|text| size_of::<String>() + text.capacity()).sum::<usize>()
-    };
-    batch.processes.iter().map(of_process).sum::<usize>()
-        + batch.descriptors.iter().map(of_descriptor).sum::<usize>()
 }

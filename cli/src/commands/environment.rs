@@ -4,16 +4,15 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::environment_service_client::EnvironmentServiceClient;
-use dbgctl_proto::v1::list_environments_response::Part;
-use dbgctl_proto::v1::{self, EnvironmentVariable, ProcessEnvironment, Redaction, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, ProcessEnvironment, Redaction};
 
 use self::row::{ProcessRow, Variables};
 use super::agent::Agent;
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::stream::{self, Listing};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Output, Talk, closing};
+use crate::render::{Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,18 +48,9 @@ pub(crate) struct Args {
     reveal: bool,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Listing {
-    processes: Vec<ProcessEnvironment>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.EnvironmentService/ListEnvironments"
+        v1::ListEnvironmentsResponse::RPC
     }
 
     fn reveals_as(&self) -> Option<&'static str> {
@@ -68,7 +58,7 @@ impl Question for Args {
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let listing = agent.within_limit(read(agent, self.request())).await?;
+        let listing = agent.within_limit(stream::read(agent, self.request())).await?;
         unless_pipe_closed(show(listing, self.names.is_empty(), output, talk))
     }
 }
@@ -87,62 +77,22 @@ impl Args {
     }
 }
 
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListEnvironmentsRequest) -> Result<Listing, Failure> {
-    let mut client =
-        EnvironmentServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_environments(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => listing.processes.extend(batch.processes),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListEnvironmentsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_variable = |variable: &EnvironmentVariable| {
-        // Its row as well.
-        2 * size_of::<EnvironmentVariable>()
-            + 2 * variable.name.capacity()
-            + 2 * variable.value.as_ref().map_or(0, Vec::capacity)
-    };
-    let of_process = |process: &ProcessEnvironment| {
-        size_of::<ProcessEnvironment>()
-            + process.command.capacity()
-            + process.variables.iter().map(of_variable).sum::<usize>()
-    };
-    batch.processes.iter().map(of_process).sum()
-}
-
-fn show(listing: Listing, all_wanted: bool, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Listing { processes, summary, broken_off } = listing;
+fn show(
+    listing: Listing<v1::ListEnvironmentsResponse>,
+    all_wanted: bool,
+    output: &mut Output,
+    talk: &mut Talk,
+) -> Result<Exit, Failure> {
+    let Listing { rows: processes, closing, .. } = listing;
     if output.is_table() {
         let variables = Variables::of(&processes, output.is_wide());
         output.rows(&variables.rows)?;
-        for sentence in sentences(&processes, &variables, all_wanted) {
-            output.sentence(sentence)?;
-        }
-        let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
-        output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
+        output.sentences(sentences(&processes, &variables, all_wanted))?;
     } else {
         let rows: Vec<_> = processes.into_iter().map(ProcessRow).collect();
         output.rows(&rows)?;
-        output.object(|object| match &summary {
-            Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-            None => object.null("summary"),
-        })?;
-        talk.lines(broken_off);
     }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    Ok(closing.show("processes", output, talk)?)
 }
 
 fn sentences(processes: &[ProcessEnvironment], variables: &Variables, all_wanted: bool) -> Vec<String> {

@@ -41,6 +41,9 @@ pub(super) const QUESTIONS: &[&str] = &[
     "mem --pid 1 --maps",
     "stack",
     "stack --threads",
+    "sockets",
+    "sockets --listening --no-owners",
+    "sockets --summary",
     "net",
 ];
 
@@ -101,4 +104,29 @@ async fn every_question_about_every_scene_is_answered_as_before() {
         }
     }
     assert!(changed.is_empty(), "run `cargo xtask bless` and read its diff:\n{}", changed.join("\n"));
+}
+
+#[test]
+fn a_header_stands_alone_and_first_and_a_summary_alone_and_last() {
+    let mut seen = 0;
+    for question in fs::read_dir(tree().join("golden")).unwrap() {
+        for answer in fs::read_dir(question.unwrap().path()).unwrap() {
+            let path = answer.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "jsonl") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let lines: Vec<serde_json::Map<String, serde_json::Value>> =
+                text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            for (nth, line) in lines.iter().enumerate() {
+                let is_last = nth + 1 == lines.len();
+                assert_eq!(line.contains_key("summary"), is_last, "{}: {line:?}", path.display());
+                assert!(nth == 0 || !line.contains_key("header"), "{}: {line:?}", path.display());
+                let is_row = !line.contains_key("header") && !is_last;
+                assert!(is_row || line.len() == 1, "{}: {line:?}", path.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= QUESTIONS.len(), "{seen}");
 }

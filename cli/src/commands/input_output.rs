@@ -7,21 +7,20 @@ mod verdict;
 
 use std::cmp::Reverse;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::io_service_client::IoServiceClient;
-use dbgctl_proto::v1::list_io_response::Part;
-use dbgctl_proto::v1::{self, CgroupIo, DeviceIo, DeviceUse, IoHeader, ProcessIo, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, CgroupIo, DeviceIo, DeviceUse, IoHeader, ProcessIo};
 
 use self::row::IoRow;
 use self::verdict::verdicts;
 use super::agent::Agent;
 use super::cgroup::{limit_field, pressure_field, pressure_sentence};
 use super::sample::{Sample, per_second};
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Bytes;
-use crate::render::{Object, Output, Talk, closing, one_line};
+use crate::render::{Object, Output, Talk, one_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,54 +83,20 @@ enum Sort {
     Pid,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) header: Option<IoHeader>,
-    processes: Vec<ProcessIo>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.IoService/ListIo"
+        v1::ListIoResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let agent = agent.with_more_time(self.sample.length(self.watch));
         let ask = async |turn: Turn| {
-            let answer = agent.within_limit(read(&agent, self.request())).await?;
+            let listing = agent.within_limit(stream::read(&agent, self.request())).await?;
             turn.begin(output)?;
-            self.show(answer, output, talk)
+            self.show(listing, output, talk)
         };
         unless_pipe_closed(self.watch.repeat(ask).await)
     }
-}
-
-/// Reads the whole stream, as far as there is room for it.
-pub(super) async fn read(agent: &Agent, request: v1::ListIoRequest) -> Result<Answer, Failure> {
-    let mut client = IoServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_io(agent.request(request)).await?.into_inner();
-    let mut answer = Answer::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Header(header)) => answer.header = Some(header),
-            Some(Part::Batch(batch)) => answer.processes.extend(batch.processes),
-            Some(Part::Summary(summary)) => answer.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        answer.summary.is_some()
-    });
-    answer.broken_off = broken_off.await?;
-    Ok(answer)
-}
-
-fn footprint(response: &v1::ListIoResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    batch.processes.iter().map(|process| size_of::<IoRow>() + process.command.capacity()).sum()
 }
 
 impl Args {
@@ -143,32 +108,21 @@ impl Args {
         }
     }
 
-    fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { header, processes, mut summary, broken_off } = answer;
+    fn show(
+        &self,
+        listing: Listing<v1::ListIoResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { header, rows: processes, mut closing } = listing;
         let header = header.unwrap_or_default();
         let verdicts = verdicts(&header, &processes);
         let mut rows = self.arrange(processes);
-        closing::cut(&mut rows, self.limit, &mut summary);
-        if output.is_table() {
-            output.rows(&rows)?;
-            for sentence in verdicts.into_iter().chain(sentences(&header)) {
-                output.sentence(sentence)?;
-            }
-            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-        } else {
-            output.object(|object| {
-                object.object("header", |object| header_fields(&header, &verdicts, object));
-            })?;
-            output.rows(&rows)?;
-            output.object(|object| match &summary {
-                Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                None => object.null("summary"),
-            })?;
-            talk.lines(broken_off);
-        }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        closing.cut(&mut rows, self.limit);
+        output.header(Some(&header), |header, object| header_fields(header, &verdicts, object))?;
+        output.rows(&rows)?;
+        output.sentences(verdicts.into_iter().chain(sentences(&header)))?;
+        Ok(closing.show("processes", output, talk)?)
     }
 
     fn arrange(&self, processes: Vec<ProcessIo>) -> Vec<IoRow> {

@@ -6,17 +6,16 @@ mod tests;
 
 use std::cmp::Reverse;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::limit_service_client::LimitServiceClient;
-use dbgctl_proto::v1::list_limits_response::Part;
-use dbgctl_proto::v1::{self, LimitUse, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1;
 
 use self::row::LimitRow;
 use super::agent::Agent;
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Output, Talk, closing};
+use crate::render::{Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,88 +53,50 @@ pub(crate) struct Args {
     limit: Option<u32>,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Answer {
-    limits: Vec<LimitUse>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.LimitService/ListLimits"
+        v1::ListLimitsResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         // Which rows are first is known only when all are there.
         let request = v1::ListLimitsRequest { all: self.all, pids: self.pid.clone(), limit: 0 };
         let ask = async |turn: Turn| {
-            let answer = agent.within_limit(read(agent, request.clone())).await?;
+            let listing = agent.within_limit(stream::read(agent, request.clone())).await?;
             turn.begin(output)?;
-            self.show(answer, output, talk)
+            self.show(listing, output, talk)
         };
         unless_pipe_closed(self.watch.repeat(ask).await)
     }
 }
 
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListLimitsRequest) -> Result<Answer, Failure> {
-    let mut client = LimitServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_limits(agent.request(request)).await?.into_inner();
-    let mut answer = Answer::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => answer.limits.extend(batch.limits),
-            Some(Part::Summary(summary)) => answer.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        answer.summary.is_some()
-    });
-    answer.broken_off = broken_off.await?;
-    Ok(answer)
-}
-
-fn footprint(response: &v1::ListLimitsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    batch.limits.iter().map(|limit| size_of::<LimitUse>() + limit.command.capacity()).sum()
-}
-
 impl Args {
-    fn show(&self, answer: Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Answer { limits, mut summary, broken_off } = answer;
+    fn show(
+        &self,
+        listing: Listing<v1::ListLimitsResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { rows: limits, mut closing, .. } = listing;
         let mut rows: Vec<_> = limits.into_iter().map(LimitRow).collect();
         // Those of which use is not known come last, in the agent's order: cgroup, then processes.
         rows.sort_by_key(|row| Reverse(row.used_millionths()));
-        let warnings: Vec<_> = rows.iter().filter_map(LimitRow::warning).take(MOST_SENTENCES).collect();
-        let near = rows.iter().filter(|row| row.is_near()).count();
-        closing::cut(&mut rows, self.limit, &mut summary);
+        closing.verdicts = Some(verdicts(&rows));
+        closing.cut(&mut rows, self.limit);
         output.rows(&rows)?;
-        if output.is_table() {
-            for sentence in &warnings {
-                output.sentence(sentence)?;
-            }
-            match near.saturating_sub(warnings.len()) {
-                0 if near == 0 && !rows.is_empty() => output.sentence("no limit is used to 80% or more")?,
-                0 => {}
-                1 => output.sentence("1 more limit is used to 80% or more")?,
-                more => output.sentence(format!("{more} more limits are used to 80% or more"))?,
-            }
-            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "limits"));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-        } else {
-            output.object(|object| {
-                match &summary {
-                    Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                    None => object.null("summary"),
-                }
-                object.raws("verdicts", warnings.iter().map(String::as_bytes));
-            })?;
-            talk.lines(broken_off);
-        }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        Ok(closing.show("limits", output, talk)?)
     }
+}
+
+/// One sentence for each limit that is nearly used up, the nearest first.
+fn verdicts(rows: &[LimitRow]) -> Vec<String> {
+    let mut sentences: Vec<_> = rows.iter().filter_map(LimitRow::warning).take(MOST_SENTENCES).collect();
+    let near = rows.iter().filter(|row| row.is_near()).count();
+    match near.saturating_sub(sentences.len()) {
+        0 if near == 0 && !rows.is_empty() => sentences.push("no limit is used to 80% or more".to_owned()),
+        0 => {}
+        1 => sentences.push("1 more limit is used to 80% or more".to_owned()),
+        more => sentences.push(format!("{more} more limits are used to 80% or more")),
+    }
+    sentences
 }

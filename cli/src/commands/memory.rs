@@ -16,6 +16,7 @@ mod verdict;
 
 use std::time::{Duration, Instant};
 
+use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1;
 
 use self::list::Breakdown;
@@ -24,10 +25,11 @@ use self::rest::Resting;
 use self::row::MemoryRow;
 use self::verdict::{History, Verdict};
 use super::agent::Agent;
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Output, Talk, closing};
+use crate::render::{Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +38,7 @@ Examples:
   dbgctl mem web --watch --for 60s    whether it leaks, how fast, and when that ends
   dbgctl mem web --pid 7 --maps       what one process has mapped: files, heap, stacks
   dbgctl mem web -o wide              with anon, file, shmem, swap, locked and huge pages
-  dbgctl mem web -o json | jq 'select(.cgroup).cgroup'
+  dbgctl mem web -o json | jq 'select(.header).header.cgroup'
 
 RSS counts shared pages in full for each process; PSS divides them by their users, so that the sum over \
 all processes makes sense; USS is what would be freed if the process ended. The second table is what the \
@@ -104,8 +106,8 @@ struct Watched {
 impl Question for Args {
     fn rpc(&self) -> &'static str {
         match self.maps {
-            true => "/dbgctl.v1.MemoryService/ListMappings",
-            false => "/dbgctl.v1.MemoryService/ListMemory",
+            true => v1::ListMappingsResponse::RPC,
+            false => v1::ListMemoryResponse::RPC,
         }
     }
 
@@ -133,9 +135,9 @@ impl Args {
     ) -> Result<Exit, Failure> {
         let request = v1::ListMappingsRequest { pid: self.pid.unwrap_or(0), limit: self.limit.unwrap_or(0) };
         let ask = async |turn: Turn| {
-            let listing = agent.within_limit(mappings::read(agent, request)).await?;
+            let listing = agent.within_limit(stream::read(agent, request)).await?;
             turn.begin(output)?;
-            mappings::show(&listing, output, talk)
+            mappings::show(listing, output, talk)
         };
         unless_pipe_closed(self.watch.repeat(ask).await)
     }
@@ -166,7 +168,7 @@ impl Args {
             talk.lines(line);
         };
         let mut breakdown = agent.within_limit(list::read(agent, request.clone(), &mut announce)).await?;
-        let too_big: Vec<_> = consent::too_big(&breakdown.processes).collect();
+        let too_big: Vec<_> = consent::too_big(&breakdown.list.rows).collect();
         if too_big.is_empty() {
             return Ok(breakdown);
         }
@@ -178,10 +180,11 @@ impl Args {
             let pids = too_big.iter().map(|process| process.pid).collect();
             let request = v1::ListMemoryRequest { pids, biggest_to_read_bytes: None, ..request };
             let read = agent.within_limit(list::read(agent, request, |_| {})).await?;
-            breakdown.replace(read.processes);
+            breakdown.replace(read.list.rows);
         }
-        let gaps: Vec<_> = consent::too_big(&breakdown.processes).map(consent::gap).collect();
-        breakdown.summary.iter_mut().for_each(|summary| summary.gaps.extend(gaps.iter().cloned()));
+        if let Some(summary) = &mut breakdown.list.closing.summary {
+            summary.gaps.extend(consent::too_big(&breakdown.list.rows).map(consent::gap));
+        }
         Ok(breakdown)
     }
 
@@ -192,7 +195,7 @@ impl Args {
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let Breakdown { cgroup, header, processes, summary, broken_off } = breakdown;
+        let Breakdown { cgroup, header, list: Listing { rows: processes, closing, .. } } = breakdown;
         let (cgroup, header) = (cgroup.as_ref(), header.as_ref());
         let interval = self.watch.interval().unwrap_or_default();
         let mut rows = watched.resting.rows(header, processes, interval, Instant::now());
@@ -201,55 +204,35 @@ impl Args {
             let process = &row.process;
             (std::cmp::Reverse(process.pss_bytes.unwrap_or(process.rss_bytes)), process.pid)
         });
-        let is_whole =
-            self.pid.is_none() && summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
+        let is_whole = self.pid.is_none() && closing.is_complete();
         watched.history.add(cgroup, header, &rows);
         let mut found = Found::of(cgroup, header, &rows, is_whole);
         found.verdict = self.watch.interval().map(|_| watched.history.verdict(found.headroom.as_ref()));
 
-        if output.is_table() {
-            let accounts = cgroup.zip(found.reconciliation.as_ref());
-            let accounts = accounts.map(|(cgroup, found)| sentences::account_rows(cgroup, header, found));
-            let accounts = accounts.unwrap_or_default();
-            let sentences = found.sentences(cgroup, header);
-            output.keep_free(accounts.len() + sentences.len() + usize::from(!accounts.is_empty()));
-            output.rows(&rows)?;
-            if !accounts.is_empty() {
-                output.rows(&accounts)?;
+        output.header(Some(&found), |found, object| {
+            fields::header(header, object);
+            match cgroup {
+                Some(cgroup) => object.object("cgroup", |object| fields::cgroup(cgroup, object)),
+                None => object.null("cgroup"),
             }
-            for sentence in sentences {
-                output.sentence(sentence)?;
+            fields::reconciliation(found.reconciliation.as_ref(), header, object);
+            fields::headroom(found.headroom.as_ref(), found.victims.as_ref(), object);
+            match &found.verdict {
+                Some(verdict) => object.object("verdict", |object| verdict.fields(object)),
+                None => object.null("verdict"),
             }
-            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-        } else {
-            output.object(|object| {
-                match cgroup {
-                    Some(cgroup) => object.object("cgroup", |object| fields::cgroup(cgroup, object)),
-                    None => object.null("cgroup"),
-                }
-                match header {
-                    Some(header) => object.object("header", |object| fields::header(header, object)),
-                    None => object.null("header"),
-                }
-            })?;
-            output.rows(&rows)?;
-            output.object(|object| {
-                match &summary {
-                    Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                    None => object.null("summary"),
-                }
-                fields::reconciliation(found.reconciliation.as_ref(), header, object);
-                fields::headroom(found.headroom.as_ref(), found.victims.as_ref(), object);
-                match &found.verdict {
-                    Some(verdict) => object.object("verdict", |object| verdict.fields(object)),
-                    None => object.null("verdict"),
-                }
-            })?;
-            talk.lines(broken_off);
+        })?;
+        let accounts = cgroup.zip(found.reconciliation.as_ref()).filter(|_| output.is_table());
+        let accounts = accounts.map(|(cgroup, found)| sentences::account_rows(cgroup, header, found));
+        let accounts = accounts.unwrap_or_default();
+        let sentences = found.sentences(cgroup, header);
+        output.keep_free(accounts.len() + sentences.len() + usize::from(!accounts.is_empty()));
+        output.rows(&rows)?;
+        if !accounts.is_empty() {
+            output.rows(&accounts)?;
         }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        output.sentences(sentences)?;
+        Ok(closing.show("processes", output, talk)?)
     }
 }
 

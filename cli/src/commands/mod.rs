@@ -17,11 +17,13 @@ pub(crate) mod input_output;
 pub(crate) mod interfaces;
 pub(crate) mod limits;
 pub(crate) mod memory;
+mod order;
 pub(crate) mod pids;
 pub(crate) mod processes;
 mod prompt;
 mod sample;
 pub(crate) mod sessions;
+pub(crate) mod sockets;
 pub(crate) mod stack;
 mod stream;
 pub(crate) mod top;
@@ -140,6 +142,8 @@ verbs! {
     Cp(copies),
     /// Explain who may do what with a file
     Access(access),
+    /// List the sockets, the troubled ones first
+    Sockets(sockets),
     /// List the network interfaces and what they carry
     Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)

@@ -4,20 +4,19 @@
 mod tests;
 mod verdict;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1::limit::Limit;
-use dbgctl_proto::v1::list_pids_response::Part;
-use dbgctl_proto::v1::pid_service_client::PidServiceClient;
-use dbgctl_proto::v1::{self, PidsHeader, ProcessThreads, Summary};
+use dbgctl_proto::v1::{self, PidsHeader, ProcessThreads};
 
 use self::verdict::{Room, verdicts};
 use super::agent::Agent;
 use super::cgroup::limit_field;
 use super::processes::row::State;
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,81 +69,34 @@ impl Row for ProcessThreads {
     }
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Answer {
-    header: Option<PidsHeader>,
-    processes: Vec<ProcessThreads>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.PidService/ListPids"
+        v1::ListPidsResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let request = v1::ListPidsRequest { limit: self.limit.unwrap_or(0) };
         let ask = async |turn: Turn| {
-            let answer = agent.within_limit(read(agent, request)).await?;
+            let listing = agent.within_limit(stream::read(agent, request)).await?;
             turn.begin(output)?;
-            show(&answer, output, talk)
+            show(listing, output, talk)
         };
         unless_pipe_closed(self.watch.repeat(ask).await)
     }
 }
 
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListPidsRequest) -> Result<Answer, Failure> {
-    let mut client = PidServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_pids(agent.request(request)).await?.into_inner();
-    let mut answer = Answer::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Header(header)) => answer.header = Some(header),
-            Some(Part::Batch(batch)) => answer.processes.extend(batch.processes),
-            Some(Part::Summary(summary)) => answer.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        answer.summary.is_some()
-    });
-    answer.broken_off = broken_off.await?;
-    Ok(answer)
-}
-
-fn footprint(response: &v1::ListPidsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_row = |process: &ProcessThreads| size_of::<ProcessThreads>() + process.command.capacity();
-    batch.processes.iter().map(of_row).sum()
-}
-
-fn show(answer: &Answer, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Answer { header, processes, summary, broken_off } = answer;
-    let header = header.clone().unwrap_or_default();
+fn show(
+    listing: Listing<v1::ListPidsResponse>,
+    output: &mut Output,
+    talk: &mut Talk,
+) -> Result<Exit, Failure> {
+    let Listing { header, rows: processes, closing } = listing;
+    let header = header.unwrap_or_default();
     let verdicts = verdicts(&rooms(&header));
-    if output.is_table() {
-        output.rows(processes)?;
-        for sentence in verdicts.into_iter().chain(sentences(&header)) {
-            output.sentence(sentence)?;
-        }
-        let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "processes"));
-        output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-    } else {
-        output.object(|object| {
-            object.object("header", |object| header_fields(&header, &verdicts, object));
-        })?;
-        output.rows(processes)?;
-        output.object(|object| match summary {
-            Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-            None => object.null("summary"),
-        })?;
-        talk.lines(broken_off);
-    }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    output.header(Some(&header), |header, object| header_fields(header, &verdicts, object))?;
+    output.rows(&processes)?;
+    output.sentences(verdicts.into_iter().chain(sentences(&header)))?;
+    Ok(closing.show("processes", output, talk)?)
 }
 
 /// Every limit on tasks, with what is used of it.

@@ -13,19 +13,21 @@ pub(super) mod sort;
 mod tests;
 pub(super) mod tree;
 
+use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1;
 
 use self::filter::Filter;
 pub(super) use self::filter::size;
-use self::list::{History, Listing, Since};
+use self::list::{History, Since};
 use self::row::ProcessRow;
 pub(super) use self::row::{State, origin};
 use self::sort::Sort;
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
 use super::{Failure, Question, unless_pipe_closed};
 use crate::commands::agent::Agent;
 use crate::exit::Exit;
-use crate::render::{Format, Output, Talk, closing};
+use crate::render::{Format, Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,13 +85,13 @@ pub(crate) struct Args {
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.ProcessService/ListProcesses"
+        v1::ListProcessesResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let mut history = History::default();
         let ask = async |turn: Turn| {
-            let listing = agent.within_limit(list::read(agent, self.request(output))).await?;
+            let listing = agent.within_limit(stream::read(agent, self.request(output))).await?;
             turn.begin(output)?;
             self.show(listing, &mut history, output, talk)
         };
@@ -119,41 +121,26 @@ impl Args {
 
     fn show(
         &self,
-        listing: Listing,
+        listing: Listing<v1::ListProcessesResponse>,
         history: &mut History,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let Listing { header, processes, summary, broken_off } = listing;
+        let Listing { header, rows: processes, mut closing } = listing;
         let total = processes.len();
         let since = if history.is_empty() { Since::Start } else { Since::LastList };
         let zone = (output.format() == Format::Wide).then(|| output.zone().clone());
         let rows = history.rows(header, processes, zone.as_ref());
         let rows = self.arrange(rows);
 
+        output.header(header, |header, object| {
+            object.number("sampled_boottime_nanos", header.sampled_boottime_nanos);
+            object.number("sampled_unix_nanos", header.sampled_unix_nanos);
+            object.text("cpu_percent_since", since.name());
+        })?;
         output.rows(&rows)?;
-        if output.is_table() {
-            let mut lines = vec![self.counted(rows.len(), total, since)];
-            lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, self.nouns())));
-            lines.extend(broken_off.map(str::to_owned));
-            output.beside(talk, lines)?;
-        } else {
-            output.object(|object| {
-                match &summary {
-                    Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                    None => object.null("summary"),
-                }
-                object.object("header", |object| {
-                    object
-                        .number("sampled_boottime_nanos", header.map(|header| header.sampled_boottime_nanos));
-                    object.number("sampled_unix_nanos", header.map(|header| header.sampled_unix_nanos));
-                });
-                object.text("cpu_percent_since", since.name());
-            })?;
-            talk.lines(broken_off);
-        }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        closing.notes.push(self.counted(rows.len(), total, since));
+        Ok(closing.show(self.nouns(), output, talk)?)
     }
 
     /// Keeps the rows that are wanted, in the order that is wanted.

@@ -8,20 +8,19 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::list_stacks_response::Part;
-use dbgctl_proto::v1::stack_service_client::StackServiceClient;
-use dbgctl_proto::v1::{self, ProcessState, Summary, ThreadStack};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, ProcessState, ThreadStack};
 
 use self::row::ThreadRow;
 use super::agent::Agent;
 use super::processes::State;
 use super::sample::{length, percent};
+use super::stream::{self, Listing};
 use super::watch::{Turn, Watch};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Percent;
-use crate::render::{Output, Talk, closing};
+use crate::render::{Output, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,24 +63,15 @@ pub(crate) struct Args {
     limit: Option<u32>,
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Listing {
-    threads: Vec<ThreadStack>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.StackService/ListStacks"
+        v1::ListStacksResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let agent = agent.with_more_time(self.sample.unwrap_or_default());
         let ask = async |turn: Turn| {
-            let listing = agent.within_limit(read(&agent, self.request())).await?;
+            let listing = agent.within_limit(stream::read(&agent, self.request())).await?;
             turn.begin(output)?;
             self.show(listing, output, talk)
         };
@@ -99,63 +89,23 @@ impl Args {
         }
     }
 
-    fn show(&self, listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Listing { threads, summary, broken_off } = listing;
+    fn show(
+        &self,
+        listing: Listing<v1::ListStacksResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { rows: threads, closing, .. } = listing;
         let sentences = sentences(&threads);
         let rows: Vec<_> = threads.into_iter().map(ThreadRow).collect();
-        if output.is_table() {
-            match self.threads {
-                true => output.rows(&rows)?,
-                false => output.rows(&group::groups(&rows, output.is_wide()))?,
-            }
-            sentences.iter().try_for_each(|sentence| output.sentence(sentence))?;
-            let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "threads"));
-            output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
+        if output.is_table() && !self.threads {
+            output.rows(&group::groups(&rows, output.is_wide()))?;
         } else {
             output.rows(&rows)?;
-            output.object(|object| match &summary {
-                Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-                None => object.null("summary"),
-            })?;
-            talk.lines(broken_off);
         }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        output.sentences(sentences)?;
+        Ok(closing.show("threads", output, talk)?)
     }
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListStacksRequest) -> Result<Listing, Failure> {
-    let mut client = StackServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_stacks(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => listing.threads.extend(batch.threads),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListStacksResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_row = |thread: &ThreadStack| {
-        let call = thread.system_call.as_ref().map_or(0, |call| {
-            // The text of the call is made of it once more.
-            2 * call.name.capacity()
-                + 2 * call.about.capacity()
-                + call.arguments.capacity() * size_of::<u64>()
-        });
-        let wait_channel = thread.wait_channel.as_ref().map_or(0, String::capacity);
-        let names = thread.command.capacity() + thread.thread.capacity();
-        size_of::<ThreadStack>() + 64 + names + wait_channel + call
-    };
-    batch.threads.iter().map(of_row).sum()
 }
 
 fn sentences(threads: &[ThreadStack]) -> Vec<String> {

@@ -1,28 +1,80 @@
-//! Reading a stream of the agent's to its end, and no further than there is room for it.
+//! Reading a list of the agent's to its end, and no further than there is room for it.
 
+use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::bounds::MOST_ROWS;
-use tonic::Streaming;
+use dbgctl_proto::list::{List, Part};
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Status, Streaming};
+use tonic_prost::ProstCodec;
 
 use super::Failure;
+use super::agent::Agent;
+use crate::render::closing::Closing;
 
-/// Hands each message of a stream to `take`, which returns whether the summary has come.
-///
-/// Returns why the list can not be trusted to be whole, if that is so. `footprint` is the memory that a message
-/// takes here, roughly.
-pub(super) async fn read<M>(
-    mut stream: Streaming<M>,
-    footprint: impl Fn(&M) -> usize,
-    mut take: impl FnMut(M) -> bool,
-) -> Result<Option<&'static str>, Failure> {
-    let mut budget = Budget::new();
-    let mut has_summary = false;
-    while let Some(message) = stream.message().await? {
-        if !budget.take(footprint(&message)) {
-            return Ok(Some("the list was cut here: the agent sent more than there can be"));
-        }
-        has_summary = take(message);
+/// What the agent sent.
+#[derive(Debug)]
+pub(super) struct Listing<L: List> {
+    /// The last one, if several came.
+    pub(super) header: Option<L::Header>,
+    pub(super) rows: Vec<L::Row>,
+    pub(super) closing: Closing,
+}
+
+impl<L: List> Default for Listing<L> {
+    fn default() -> Self {
+        Self { header: None, rows: Vec::new(), closing: Closing::default() }
     }
-    Ok((!has_summary).then_some("the list broke off: the agent ended it without a summary"))
+}
+
+/// Asks for a list, and reads it as far as there is room for it.
+pub(super) async fn read<L: List>(agent: &Agent, request: L::Request) -> Result<Listing<L>, Failure> {
+    let mut last = None;
+    let listing = read_and(agent, request, |header| last = Some(header)).await?;
+    Ok(Listing { header: last, ..listing })
+}
+
+/// The same, but each header is handed to `take` as it comes, and none is kept.
+pub(super) async fn read_and<L: List>(
+    agent: &Agent,
+    request: L::Request,
+    mut take: impl FnMut(L::Header),
+) -> Result<Listing<L>, Failure> {
+    let mut stream = ask::<L>(agent, request).await?;
+    let mut listing = Listing::default();
+    let mut budget = Budget::new();
+    while let Some(message) = stream.message().await? {
+        // `None`: a part that only a newer agent knows.
+        let part = message.into_part();
+        let bytes = match &part {
+            Some(Part::Rows(rows)) => rows.iter().map(L::row_bytes).fold(0, usize::saturating_add),
+            Some(Part::Header(header)) => L::header_bytes(header),
+            // There is only ever one of them.
+            Some(Part::Summary(_)) | None => 0,
+        };
+        if !budget.take(bytes) {
+            listing.closing.broken_off = Some("the list was cut here: the agent sent more than there can be");
+            return Ok(listing);
+        }
+        match part {
+            Some(Part::Header(header)) => take(header),
+            Some(Part::Rows(rows)) => listing.rows.extend(rows),
+            Some(Part::Summary(summary)) => listing.closing.summary = Some(summary),
+            None => {}
+        }
+    }
+    if listing.closing.summary.is_none() {
+        listing.closing.broken_off = Some("the list broke off: the agent ended it without a summary");
+    }
+    Ok(listing)
+}
+
+async fn ask<L: List>(agent: &Agent, request: L::Request) -> Result<Streaming<L>, Status> {
+    let mut client = Grpc::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    client.ready().await.map_err(|error| Status::unknown(format!("the agent is not ready: {error}")))?;
+    let path = PathAndQuery::from_static(L::RPC);
+    let streaming = client.server_streaming(agent.request(request), path, ProstCodec::default()).await?;
+    Ok(streaming.into_inner())
 }
 
 /// What a list may still cost. An agent that has been taken over must not exhaust this side.
@@ -33,7 +85,8 @@ struct Budget {
 }
 
 impl Budget {
-    /// Room for the longest list, even one with a row in each message.
+    /// Room for the longest list, even one with a row in each message. What is made of the rows to show them takes as
+    /// much again, at most.
     fn new() -> Self {
         Self { frames: MOST_ROWS, bytes: 1 << 30 }
     }

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use dbgctl_proto::bounds::{LONGEST_SAMPLE, SHORTEST_SAMPLE};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Zoned;
@@ -79,7 +81,7 @@ impl Question for Args {
     /// It asks several. This is one of those with the highest needs, all of them optional, so that there is a screen at
     /// level 0 as well; what is refused then is absent with its reason.
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.CpuService/ListCpu"
+        v1::ListCpuResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, _: &mut Talk) -> Result<Exit, Failure> {

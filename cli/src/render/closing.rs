@@ -1,21 +1,102 @@
 //! What a summary says, in sentences and as JSON: gaps, losses, limits.
 
+use std::io;
+
 use dbgctl_proto::v1::{End, Gap, Summary};
 
 use super::json::Object;
+use super::{Output, Talk};
+use crate::exit::Exit;
 
 /// A summary names a handful of gaps; more than this is noise, or an agent gone bad.
 const MOST_GAPS: usize = 20;
 
-/// The sentences for what is missing from a list of `nouns`. Empty if nothing is.
-pub(crate) fn sentences(summary: &Summary, nouns: &str) -> Vec<String> {
-    sentences_of(summary, nouns, nouns)
+/// What closes a list: sentences, where it is a table, and the object `summary`, where it is JSON or YAML.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    /// What the agent says of it, at its end.
+    pub(crate) summary: Option<Summary>,
+    /// Why the list cannot be trusted to be whole.
+    pub(crate) broken_off: Option<&'static str>,
+    /// What is said beside a table, ahead of what is missing from it.
+    pub(crate) notes: Vec<String>,
+    /// What follows from the rows of a list that has no header to tell it.
+    pub(crate) verdicts: Option<Vec<String>>,
 }
 
-/// The same for a list of `nouns` whose gaps count `others`.
-pub(crate) fn sentences_of(summary: &Summary, nouns: &str, others: &str) -> Vec<String> {
-    let mut lines: Vec<_> =
-        summary.gaps.iter().take(MOST_GAPS).map(|gap| gap_sentence(gap, others)).collect();
+/// What a list is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nouns<'n> {
+    /// The rows.
+    pub(crate) rows: &'n str,
+    /// What gaps count.
+    pub(crate) gaps: &'n str,
+}
+
+impl<'n> From<&'n str> for Nouns<'n> {
+    fn from(nouns: &'n str) -> Self {
+        Self { rows: nouns, gaps: nouns }
+    }
+}
+
+impl Closing {
+    /// Whether nothing is missing but what gaps tell.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.end() == End::Complete)
+    }
+
+    /// Keeps the first rows, as many as `limit` says, and has the summary say so: who sees the list must not take it
+    /// for whole.
+    pub(crate) fn cut<T>(&mut self, rows: &mut Vec<T>, limit: Option<u32>) {
+        let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else { return };
+        if rows.len() <= limit {
+            return;
+        }
+        rows.truncate(limit);
+        if let Some(summary) = &mut self.summary {
+            summary.sent = u64::try_from(limit).unwrap_or(u64::MAX);
+            summary.end = End::Limit.into();
+        }
+    }
+
+    /// The sentences for what is missing from the list. Empty if nothing is.
+    pub(crate) fn sentences<'n>(&self, nouns: impl Into<Nouns<'n>>) -> Vec<String> {
+        self.summary.as_ref().map_or_else(Vec::new, |summary| sentences(summary, nouns))
+    }
+
+    /// Shows what comes after the rows.
+    pub(crate) fn show<'n>(
+        self,
+        nouns: impl Into<Nouns<'n>>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> io::Result<Exit> {
+        if output.is_table() {
+            output.sentences(self.verdicts.iter().flatten())?;
+            let missing = self.sentences(nouns);
+            let broken_off = self.broken_off.map(str::to_owned);
+            output.beside(talk, self.notes.into_iter().chain(missing).chain(broken_off))?;
+        } else {
+            output.object(|object| match &self.summary {
+                Some(summary) => object.object("summary", |object| {
+                    fields(summary, object);
+                    if let Some(verdicts) = &self.verdicts {
+                        object.texts("verdicts", verdicts.iter().map(String::as_str));
+                    }
+                }),
+                None => object.null("summary"),
+            })?;
+            talk.lines(self.broken_off);
+        }
+        output.flush()?;
+        Ok(if self.broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    }
+}
+
+/// The sentences for what is missing from a list. Empty if nothing is.
+pub(crate) fn sentences<'n>(summary: &Summary, nouns: impl Into<Nouns<'n>>) -> Vec<String> {
+    let Nouns { rows: nouns, gaps } = nouns.into();
+    let mut lines: Vec<_> = summary.gaps.iter().take(MOST_GAPS).map(|gap| gap_sentence(gap, gaps)).collect();
     if summary.gaps.len() > MOST_GAPS {
         lines.push(format!("{} more kinds of gaps", summary.gaps.len() - MOST_GAPS));
     }
@@ -31,20 +112,6 @@ pub(crate) fn sentences_of(summary: &Summary, nouns: &str, others: &str) -> Vec<
         Ok(End::Unspecified) | Err(_) => lines.push("why the list ended is not known".to_owned()),
     }
     lines
-}
-
-/// Keeps the first rows, as many as `limit` says, and has the summary say so: who sees the list must not take it for
-/// whole.
-pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: Option<u32>, summary: &mut Option<Summary>) {
-    let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else { return };
-    if rows.len() <= limit {
-        return;
-    }
-    rows.truncate(limit);
-    if let Some(summary) = summary {
-        summary.sent = u64::try_from(limit).unwrap_or(u64::MAX);
-        summary.end = End::Limit.into();
-    }
 }
 
 /// `3 processes ended while the list was made`, or `user names: not readable`.
@@ -154,12 +221,11 @@ mod tests {
     #[test]
     fn a_list_that_is_cut_here_says_so() {
         let cut_at = |limit| {
-            let (mut rows, mut summary) = (
-                vec!['a', 'b', 'c'],
-                Some(Summary { sent: 3, end: End::Complete.into(), ..Summary::default() }),
-            );
-            cut(&mut rows, limit, &mut summary);
-            (rows.len(), sentences(&summary.unwrap(), "rows"))
+            let mut rows = vec!['a', 'b', 'c'];
+            let summary = Summary { sent: 3, end: End::Complete.into(), ..Summary::default() };
+            let mut closing = Closing { summary: Some(summary), ..Closing::default() };
+            closing.cut(&mut rows, limit);
+            (rows.len(), closing.sentences("rows"))
         };
         assert_eq!(cut_at(Some(2)), (2, vec!["stopped at the limit of 2; there are more".to_owned()]));
         assert_eq!((cut_at(Some(3)), cut_at(None)), ((3, vec![]), (3, vec![])));

@@ -34,7 +34,7 @@ pub(crate) enum Format {
     Table,
     /// Aligned columns, all of them
     Wide,
-    /// One JSON object per line, the last one a summary
+    /// One JSON object per line: a header if there is one, the rows, a summary
     Json,
     /// A YAML list of the same objects
     Yaml,
@@ -220,6 +220,29 @@ impl Output {
             self.scratch.push('\n');
         }
         self.writer.write_all(self.scratch.as_bytes())
+    }
+
+    /// Shows what comes ahead of the rows, or that it is missing. For JSON and YAML; tables have sentences.
+    pub(crate) fn header<T>(
+        &mut self,
+        header: Option<T>,
+        fields: impl FnOnce(T, &mut Object<'_>),
+    ) -> io::Result<()> {
+        if self.is_table() {
+            return Ok(());
+        }
+        self.object(|object| match header {
+            Some(header) => object.object("header", |object| fields(header, object)),
+            None => object.null("header"),
+        })
+    }
+
+    /// Shows closing lines that are data, on stdout. For tables; JSON and YAML have fields.
+    pub(crate) fn sentences<T: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+        if !self.is_table() {
+            return Ok(());
+        }
+        lines.into_iter().try_for_each(|line| self.sentence(line))
     }
 
     /// Shows a closing line that is data, on stdout. For tables.

@@ -21,6 +21,7 @@ use nix::unistd::mkfifo;
 
 use crate::Result;
 use crate::arguments::Arguments;
+use crate::hostile::noise;
 use crate::process::sleep_forever;
 
 /// The directory of it all.
@@ -47,6 +48,9 @@ const NAMES: &[&[u8]] = &[
     b"~",
     b"#comment",
 ];
+
+/// Names of any bytes beside these.
+const RANDOM_NAMES: u8 = 30;
 
 /// Makes everything and sleeps.
 pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
@@ -76,6 +80,12 @@ fn names() -> Result {
     fs::create_dir_all(at("names"))?;
     for name in NAMES {
         fs::write(Path::new(&at("names")).join(OsStr::from_bytes(name)), name)?;
+    }
+    for seed in 1..=RANDOM_NAMES {
+        let bytes = noise(seed.into()).filter(|byte| !matches!(byte, 0 | b'/'));
+        // One byte of its own, so that no two are equal or a dot.
+        let name: Vec<u8> = [seed].into_iter().chain(bytes.take(seed.into())).collect();
+        fs::write(Path::new(&at("names")).join(OsStr::from_bytes(&name)), b"random")?;
     }
     let long = "n".repeat(200);
     fs::write(Path::new(&at("names")).join(long), "long")?;

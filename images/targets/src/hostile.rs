@@ -1,9 +1,10 @@
-//! `hostile`: children whose names and command lines attack whoever prints them.
+//! `hostile [--random N]`: children whose names and command lines attack whoever prints them.
 //!
 //! The name of a process (`comm`, 15 bytes) and its command line are bytes of its own choice. Each child carries
 //! one attack in both: escape codes that recolour or retitle a terminal, or put text on its clipboard; a newline
 //! that forges a row; a `)` that forges fields of `/proc/<pid>/stat`; C1 and bidirectional characters; bytes that
-//! are not UTF-8; and command lines that are huge, empty, or not terminated.
+//! are not UTF-8; and command lines that are huge, empty, or not terminated. With `--random`, any bytes at all, as long
+//! as the command line of the program itself leaves room.
 
 use std::env;
 use std::ffi::{CString, OsStr};
@@ -35,7 +36,10 @@ struct Hostile {
 }
 
 /// Starts one child per attack and sleeps.
-pub(crate) fn run(_arguments: &mut Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
+    if let Some(count) = arguments.option("--random")? {
+        return random(count);
+    }
     let all = attacks();
     for hostile in &all {
         let pid = child(*b"hostile", || hostile.exec())?;
@@ -43,6 +47,35 @@ pub(crate) fn run(_arguments: &mut Arguments) -> Result<ExitCode> {
     }
     println!("ready {}", all.len());
     sleep_forever()
+}
+
+/// Starts children of random names and command lines, and sleeps.
+fn random(count: u32) -> Result<ExitCode> {
+    for seed in 1..=count {
+        let mut bytes = noise(seed.into());
+        let length = bytes.next().map_or(1, |byte| 1 + usize::from(byte % 15));
+        let name: Vec<u8> = bytes.by_ref().filter(|&byte| byte != 0).take(length).collect();
+        child(name, move || {
+            overwrite_command_line(bytes)?;
+            sleep_forever()
+        })?;
+    }
+    // The last one may still be at it.
+    sleep(Duration::from_millis(500));
+    println!("ready {count}");
+    sleep_forever()
+}
+
+/// Bytes without an end that depend on the seed alone (xorshift64). Control characters are more frequent than others.
+pub(crate) fn noise(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let [byte, odds, ..] = state.to_le_bytes();
+        if odds < 64 { byte & 0x1f } else { byte }
+    })
 }
 
 fn attacks() -> Vec<Hostile> {
@@ -104,7 +137,7 @@ impl Bystander {
     /// Takes the name, and sleeps. Dies with its parent, as was asked for before the exec.
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.overwrite {
-            overwrite_command_line()?;
+            overwrite_command_line(b"overwritten \x1b[7m title ".iter().copied().cycle())?;
         }
         set_name(self.name)?;
         sleep_forever()
@@ -112,7 +145,7 @@ impl Bystander {
 }
 
 /// Fills the memory of the arguments with a title that no NUL ends, as programs do that set their own title.
-fn overwrite_command_line() -> Result {
+fn overwrite_command_line(title: impl Iterator<Item = u8>) -> Result {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
     // Fields 48 and 49, see proc_pid_stat(5); the first after the name is field 3.
@@ -121,7 +154,6 @@ fn overwrite_command_line() -> Result {
         return Err("/proc/self/stat is too short".into());
     };
     let (start, end) = (start?, end?);
-    let title = b"overwritten \x1b[7m title ".iter().copied().cycle();
     let title: Vec<u8> = title.take(usize::try_from(end - start)?).collect();
     OpenOptions::new().write(true).open("/proc/self/mem")?.write_all_at(&title, start)?;
     Ok(())

@@ -33,9 +33,11 @@ mod race;
 mod record;
 mod serve;
 mod signal;
+mod sockets;
 mod sys;
 mod tempting;
 mod threads;
+mod uninterruptible;
 mod unprotected;
 mod write;
 mod zombies;
@@ -58,13 +60,16 @@ usage: target-program COMMAND
   cache DIRECTORY                    writes, reads and removes a file there, again and again
   fill PATH MIB                      a file of that size
   churn PER_SECOND                   children that come and go at that rate
-  hostile                            names and command lines that attack whoever prints them
+  hostile [--random N]               names and command lines that attack whoever prints them
   threads N                          one process with N named threads
   open                               one process that has one of everything open
   blocked                            threads that wait in known system calls
+  uninterruptible                    a process that waits in the kernel and that no signal wakes
   burn [--user 1] [--system 0]       threads that use all the CPU they get
   write PATH KIB [--times N]         that much written and stored, again and again
   many-open N                        one process with N open files
+  sockets [--pairs 4] [--close-wait N] [--time-wait N] [--full] [--ipv6-only]
+                                     sockets of every kind and in every state that lasts
   files [--many N]                   files that are hard to look at
   race READS                         read through a directory that is swapped with a link, safely and not
   exit CODE [--after SECONDS]        end with that code
@@ -103,11 +108,13 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "fill" => fill::run(arguments),
         "churn" => churn::run(arguments),
         "hostile" => hostile::run(arguments),
+        "sockets" => sockets::run(arguments),
         "files" => files::run(arguments),
         "race" => race::run(arguments),
         "threads" => threads::run(arguments),
         "open" => open::run(),
         "blocked" => blocked::run(),
+        "uninterruptible" => uninterruptible::run(),
         "burn" => burn::run(arguments),
         "write" => write::run(arguments),
         "many-open" => many_open::run(arguments),

@@ -1,13 +1,14 @@
 //! `record TARGET_ID`: a scene of the target beside this container, as a tar on standard output.
 //!
 //! A scene is a tree of `/proc` as the agent would see it, of the target's processes and of what several probes read
-//! beside them, with its control group below `proc/<init>/root`. What the kernel refuses is marked as refused.
+//! beside them, with its control group below `proc/<init>/root` and the kernel's answers about sockets in `netlink/`. What the kernel refuses is marked as refused.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dbgctl_linux::netlink::sock_diag::{self, SockDiag, Table};
 use dbgctl_linux::procfs::{pids, stat};
 use dbgctl_linux::target::{self, ContainerId, Origin, Origins};
 use dbgctl_linux::{Buffer, Moment, Pid, Root, Units};
@@ -43,7 +44,7 @@ const OF_PROCESS: [&str; 17] = [
 const OF_THREAD: [&str; 5] = ["schedstat", "stat", "status", "syscall", "wchan"];
 
 /// Files of the machine and of the network namespace.
-const OF_MACHINE: [&str; 17] = [
+const OF_MACHINE: [&str; 18] = [
     "diskstats",
     "loadavg",
     "meminfo",
@@ -53,6 +54,7 @@ const OF_MACHINE: [&str; 17] = [
     "pressure/memory",
     "self/cgroup",
     "self/net/dev",
+    "self/net/netstat",
     "stat",
     "sys/kernel/pid_max",
     "sys/kernel/threads-max",
@@ -88,6 +90,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
         // Of others, as of the recorder itself, there is only what tells that they are others.
         if origins.of(&process)? == Origin::Target { scene.process(pid)? } else { scene.stranger(pid)? }
     }
+    scene.sockets(&root)?;
     scene.cgroup(init)?;
     for name in ["passwd", "group"] {
         scene.copy(&proc(init).join("root/etc").join(name))?;
@@ -130,6 +133,17 @@ impl Scene {
                 entries(&entry).iter().filter(|path| path.is_file()).try_for_each(|file| self.copy(file))?;
             } else {
                 self.copy(&entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What sock_diag tells. Without a table its file is missing as well.
+    fn sockets(&mut self, root: &Root) -> Result {
+        let mut diag = SockDiag::open(root)?;
+        for table in Table::ALL {
+            if let Ok(answer) = diag.record(table) {
+                self.file(Path::new(sock_diag::recorded_file(table)), &answer)?;
             }
         }
         Ok(())

@@ -43,6 +43,20 @@ pub(crate) fn fork_child(child: impl FnOnce() -> i32) -> Result<Pid> {
     }
 }
 
+/// The same, but the parent sleeps until the child has ended, and no signal wakes it: see `CLONE_VFORK` in clone(2).
+pub(crate) fn fork_child_uninterruptibly(child: impl FnOnce() -> i32) -> Result {
+    let flags = libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: without `CLONE_VM` the child has a memory of its own: as in `fork_child`.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+        0 => {
+            let code = child();
+            // SAFETY: `_exit` has no precondition. Handlers of the parent are not run twice.
+            unsafe { libc::_exit(code) }
+        }
+        result => Ok(Errno::result(result).map(drop)?),
+    }
+}
+
 /// A descriptor for a process, see pidfd_open(2).
 pub(crate) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     // SAFETY: takes two integers and touches no memory of ours.
@@ -55,6 +69,13 @@ pub(crate) fn pidfd_getfd(pidfd: &OwnedFd, number: i32) -> nix::Result<OwnedFd> 
     // SAFETY: takes three integers and touches no memory of ours.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) };
     owned(fd)
+}
+
+/// A socket of any kind, see socket(2).
+pub(crate) fn socket(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> nix::Result<OwnedFd> {
+    // SAFETY: takes three integers and touches no memory of ours.
+    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) };
+    owned(fd.into())
 }
 
 /// Any system call, to see whether it is refused. What it makes is not cleaned up; a child ends at once.

@@ -8561,6 +8561,923 @@ pub mod search_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSocketsRequest {
+    /// Only of these. Empty: of all.
+    #[prost(enumeration = "SocketProtocol", repeated, tag = "1")]
+    pub protocols: ::prost::alloc::vec::Vec<i32>,
+    /// Only in these states. Empty: in all.
+    #[prost(enumeration = "SocketState", repeated, tag = "2")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
+    /// Only sockets that wait for others: listening ones, and unconnected ones of protocols without connections. Together
+    /// with `states`: only those for which both hold.
+    #[prost(bool, tag = "3")]
+    pub listening: bool,
+    /// Tell memory and congestion control of all sockets, which listening TCP sockets have always, and all of `TcpInfo`.
+    #[prost(bool, tag = "4")]
+    pub details: bool,
+    /// Tell the processes of the target that hold sockets. Costs a look at each of their descriptors.
+    #[prost(bool, tag = "5")]
+    pub owners: bool,
+    /// Also the sockets of dbgctl's own agents, for which local ones of their user are taken, and the kernel's own ends of
+    /// netlink.
+    #[prost(bool, tag = "6")]
+    pub all: bool,
+    /// At most this many sockets. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "7")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSocketsResponse {
+    #[prost(oneof = "list_sockets_response::Part", tags = "1, 2, 3, 4")]
+    pub part: ::core::option::Option<list_sockets_response::Part>,
+}
+/// Nested message and enum types in `ListSocketsResponse`.
+pub mod list_sockets_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::SocketListHeader),
+        #[prost(message, tag = "2")]
+        Batch(crate::SocketBatch),
+        #[prost(message, tag = "3")]
+        Owner(super::SocketOwner),
+        #[prost(message, tag = "4")]
+        Summary(super::Summary),
+    }
+}
+/// The clock of the list, and what the network namespace has counted since it was made: proc_pid_net(5), netstat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketListHeader {
+    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
+    #[prost(uint64, tag = "1")]
+    pub sampled_boottime_nanos: u64,
+    /// Connections that found the accept queue of a listening socket full. Absent: not readable.
+    #[prost(uint64, optional, tag = "2")]
+    pub listen_overflows: ::core::option::Option<u64>,
+    /// Connections that a listening socket dropped for whatever reason, overflows included.
+    #[prost(uint64, optional, tag = "3")]
+    pub listen_drops: ::core::option::Option<u64>,
+}
+/// A process of the target that holds sockets. One with very many comes in several parts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketOwner {
+    /// In the target's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// At most 15 bytes, any bytes at all: set by the process itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<u8>,
+    /// `Socket.inode` of what it holds. A socket that it has several descriptors for is there several times.
+    #[prost(uint64, repeated, tag = "3")]
+    pub inodes: ::prost::alloc::vec::Vec<u64>,
+    /// The descriptor of each, in the same order.
+    #[prost(uint32, repeated, tag = "4")]
+    pub numbers: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Socket {
+    #[prost(enumeration = "SocketProtocol", tag = "1")]
+    pub protocol: i32,
+    #[prost(enumeration = "SocketFamily", tag = "2")]
+    pub family: i32,
+    #[prost(enumeration = "SocketState", tag = "3")]
+    pub state: i32,
+    #[prost(enumeration = "SocketType", tag = "4")]
+    pub r#type: i32,
+    /// 0: no descriptor leads to it (any more), as in TIME-WAIT.
+    #[prost(uint64, tag = "5")]
+    pub inode: u64,
+    /// What tells it from any other socket, also from a later one of the same inode. Absent: from /proc/net.
+    #[prost(uint64, optional, tag = "6")]
+    pub cookie: ::core::option::Option<u64>,
+    /// Of the user who made it, as the target's user namespace has it. Absent: not told.
+    #[prost(uint32, optional, tag = "7")]
+    pub uid: ::core::option::Option<u32>,
+    /// Bytes that the program has not read yet. Of a listening socket 0, see `accept_queue`. Absent: not told.
+    #[prost(uint32, optional, tag = "8")]
+    pub recv_queue_bytes: ::core::option::Option<u32>,
+    /// Bytes that the peer has not acknowledged yet; of protocols without acknowledgement: not sent yet.
+    #[prost(uint32, optional, tag = "9")]
+    pub send_queue_bytes: ::core::option::Option<u32>,
+    /// Of a listening socket: connections that wait to be accepted.
+    #[prost(uint32, optional, tag = "10")]
+    pub accept_queue: ::core::option::Option<u32>,
+    /// Of a listening socket: how many may wait, the backlog of listen(2). With one more the queue is full.
+    #[prost(uint32, optional, tag = "11")]
+    pub accept_queue_limit: ::core::option::Option<u32>,
+    /// Absent: it has none.
+    #[prost(message, optional, tag = "12")]
+    pub local: ::core::option::Option<SocketAddress>,
+    #[prost(message, optional, tag = "13")]
+    pub peer: ::core::option::Option<SocketAddress>,
+    /// Bound to this interface, by its number. 0: to none.
+    #[prost(uint32, tag = "14")]
+    pub interface: u32,
+    /// An IPv6 socket that takes no IPv4. Absent: not told, or not IPv6.
+    #[prost(bool, optional, tag = "15")]
+    pub ipv6_only: ::core::option::Option<bool>,
+    /// Absent: none is running, or not told.
+    #[prost(message, optional, tag = "16")]
+    pub timer: ::core::option::Option<SocketTimer>,
+    /// Nothing more will be received, or sent: shutdown(2).
+    #[prost(bool, tag = "17")]
+    pub receive_shutdown: bool,
+    #[prost(bool, tag = "18")]
+    pub send_shutdown: bool,
+    /// The control group that it was made in, of version 2: the inode number of its directory. Absent: not told (before
+    /// Linux 5.9).
+    #[prost(uint64, optional, tag = "19")]
+    pub cgroup_id: ::core::option::Option<u64>,
+    /// For example "cubic". Absent: not asked for, not told, or not TCP.
+    #[prost(string, optional, tag = "20")]
+    pub congestion_control: ::core::option::Option<::prost::alloc::string::String>,
+    /// Present if asked for and told.
+    #[prost(message, optional, boxed, tag = "21")]
+    pub memory: ::core::option::Option<::prost::alloc::boxed::Box<SocketMemory>>,
+    /// Of TCP, but for listening sockets and those without a process (TIME-WAIT).
+    #[prost(message, optional, boxed, tag = "22")]
+    pub tcp: ::core::option::Option<::prost::alloc::boxed::Box<TcpInfo>>,
+    /// Of local sockets.
+    #[prost(message, optional, boxed, tag = "23")]
+    pub unix: ::core::option::Option<::prost::alloc::boxed::Box<UnixSocket>>,
+    #[prost(message, optional, boxed, tag = "24")]
+    pub packet: ::core::option::Option<::prost::alloc::boxed::Box<PacketSocket>>,
+    #[prost(message, optional, boxed, tag = "25")]
+    pub netlink: ::core::option::Option<::prost::alloc::boxed::Box<NetlinkSocket>>,
+}
+/// Where an internet socket is bound to, or connected to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketAddress {
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "1")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    /// Of raw sockets as local port: the protocol number. Of ICMP as local port: the identifier.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketTimer {
+    #[prost(enumeration = "SocketTimerKind", tag = "1")]
+    pub kind: i32,
+    #[prost(uint32, tag = "2")]
+    pub expires_millis: u32,
+    /// How often in a row it has run out, for the same data.
+    #[prost(uint32, tag = "3")]
+    pub retransmits: u32,
+}
+/// See sock_diag(7), SK_MEMINFO.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SocketMemory {
+    /// Held by what was received.
+    #[prost(uint32, tag = "1")]
+    pub receive_bytes: u32,
+    /// SO_RCVBUF as the kernel counts it.
+    #[prost(uint32, tag = "2")]
+    pub receive_buffer_bytes: u32,
+    /// Held by what is being sent.
+    #[prost(uint32, tag = "3")]
+    pub send_bytes: u32,
+    #[prost(uint32, tag = "4")]
+    pub send_buffer_bytes: u32,
+    /// Charged and not used yet.
+    #[prost(uint32, tag = "5")]
+    pub forward_bytes: u32,
+    /// Of data in the send queue.
+    #[prost(uint32, tag = "6")]
+    pub send_queued_bytes: u32,
+    #[prost(uint32, tag = "7")]
+    pub option_bytes: u32,
+    /// Of packets that came while the socket was in use.
+    #[prost(uint32, tag = "8")]
+    pub backlog_bytes: u32,
+    /// Packets dropped. Of a listening socket: connections. Absent before Linux 4.7.
+    #[prost(uint32, optional, tag = "9")]
+    pub drops: ::core::option::Option<u32>,
+}
+/// See unix(7).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnixSocket {
+    /// The path as it was given to bind(2), or "@" and an abstract name; any bytes at all. Absent: not bound.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub name: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// `Socket.inode` of the other end. Absent: not connected, or not told.
+    #[prost(uint64, optional, tag = "2")]
+    pub peer_inode: ::core::option::Option<u64>,
+    /// Of the socket's file.
+    #[prost(uint64, optional, tag = "3")]
+    pub file_inode: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "4")]
+    pub file_device: ::core::option::Option<u32>,
+}
+/// See packet(7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PacketSocket {
+    /// An EtherType, for example 0x0003 for all (ETH_P_ALL).
+    #[prost(uint32, tag = "1")]
+    pub ethertype: u32,
+    /// The version of its ring, TPACKET_V1 is 0. Absent: not told.
+    #[prost(uint32, optional, tag = "2")]
+    pub ring_version: ::core::option::Option<u32>,
+    /// It receives.
+    #[prost(bool, optional, tag = "3")]
+    pub running: ::core::option::Option<bool>,
+}
+/// See netlink(7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetlinkSocket {
+    /// For example 0 for NETLINK_ROUTE, 4 for NETLINK_SOCK_DIAG.
+    #[prost(uint32, tag = "1")]
+    pub protocol: u32,
+    /// Its address; often the pid of its first user.
+    #[prost(uint32, tag = "2")]
+    pub port_id: u32,
+    /// 0: the kernel.
+    #[prost(uint32, tag = "3")]
+    pub peer_port_id: u32,
+    /// The multicast groups that it listens to, as a mask of the first 32. Absent: not told.
+    #[prost(uint32, optional, tag = "4")]
+    pub groups: ::core::option::Option<u32>,
+}
+/// `struct tcp_info`, see tcp(7) and the kernel's include/uapi/linux/tcp.h. What is optional came with a later kernel
+/// than 3.9, and is absent before it.
+///
+/// Without details only `lost`, `last_ack_received_millis`, `rtt_micros`, `total_retransmits`, `bytes_acked`,
+/// `bytes_received` and `bytes_sent` are told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TcpInfo {
+    /// 0 open, 1 disorder, 2 congestion window reduced, 3 recovery, 4 loss.
+    #[prost(uint32, tag = "1")]
+    pub congestion_state: u32,
+    /// Retransmissions in a row, without an acknowledgement.
+    #[prost(uint32, tag = "2")]
+    pub retransmits: u32,
+    /// Zero window probes that were not answered.
+    #[prost(uint32, tag = "3")]
+    pub probes: u32,
+    #[prost(uint32, tag = "4")]
+    pub backoff: u32,
+    /// Bits: 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 ECN seen, 32 data was accepted with SYN.
+    #[prost(uint32, tag = "5")]
+    pub options: u32,
+    #[prost(uint32, tag = "6")]
+    pub send_window_scale: u32,
+    #[prost(uint32, tag = "7")]
+    pub receive_window_scale: u32,
+    /// Retransmission timeout.
+    #[prost(uint32, tag = "8")]
+    pub rto_micros: u32,
+    /// Delayed acknowledgement timeout.
+    #[prost(uint32, tag = "9")]
+    pub ato_micros: u32,
+    #[prost(uint32, tag = "10")]
+    pub send_mss_bytes: u32,
+    #[prost(uint32, tag = "11")]
+    pub receive_mss_bytes: u32,
+    /// Segments in flight.
+    #[prost(uint32, tag = "12")]
+    pub unacked: u32,
+    #[prost(uint32, tag = "13")]
+    pub sacked: u32,
+    /// Segments in flight that are taken for lost.
+    #[prost(uint32, tag = "14")]
+    pub lost: u32,
+    /// Segments in flight that were sent again.
+    #[prost(uint32, tag = "15")]
+    pub retransmitted: u32,
+    #[prost(uint32, tag = "16")]
+    pub last_data_sent_millis: u32,
+    #[prost(uint32, tag = "17")]
+    pub last_data_received_millis: u32,
+    #[prost(uint32, tag = "18")]
+    pub last_ack_received_millis: u32,
+    #[prost(uint32, tag = "19")]
+    pub path_mtu_bytes: u32,
+    #[prost(uint32, tag = "20")]
+    pub receive_threshold_bytes: u32,
+    /// Smoothed round trip time.
+    #[prost(uint32, tag = "21")]
+    pub rtt_micros: u32,
+    /// Its mean deviation.
+    #[prost(uint32, tag = "22")]
+    pub rtt_variation_micros: u32,
+    /// Slow start threshold in segments. Absent: there is none yet.
+    #[prost(uint32, optional, tag = "23")]
+    pub send_threshold: ::core::option::Option<u32>,
+    /// Congestion window in segments.
+    #[prost(uint32, tag = "24")]
+    pub congestion_window: u32,
+    #[prost(uint32, tag = "25")]
+    pub advertised_mss_bytes: u32,
+    #[prost(uint32, tag = "26")]
+    pub reordering: u32,
+    /// As the receiver estimates it.
+    #[prost(uint32, tag = "27")]
+    pub receive_rtt_micros: u32,
+    /// What the receive buffer is tuned to.
+    #[prost(uint32, tag = "28")]
+    pub receive_space_bytes: u32,
+    /// Segments sent again since it was connected.
+    #[prost(uint32, tag = "29")]
+    pub total_retransmits: u32,
+    /// Bytes a second. Absent: unlimited, or an older kernel.
+    #[prost(uint64, optional, tag = "30")]
+    pub pacing_rate: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "31")]
+    pub max_pacing_rate: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "32")]
+    pub bytes_acked: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "33")]
+    pub bytes_received: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "34")]
+    pub segments_sent: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "35")]
+    pub segments_received: ::core::option::Option<u32>,
+    /// Written by the program and not sent yet.
+    #[prost(uint32, optional, tag = "36")]
+    pub not_sent_bytes: ::core::option::Option<u32>,
+    /// Absent: not measured yet, or an older kernel.
+    #[prost(uint32, optional, tag = "37")]
+    pub min_rtt_micros: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "38")]
+    pub data_segments_received: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "39")]
+    pub data_segments_sent: ::core::option::Option<u32>,
+    /// Bytes a second, most recently measured.
+    #[prost(uint64, optional, tag = "40")]
+    pub delivery_rate: ::core::option::Option<u64>,
+    /// The delivery rate was limited by the program, not by the network.
+    #[prost(bool, tag = "41")]
+    pub delivery_rate_app_limited: bool,
+    /// Time with something to send; of it, limited by the peer's window, and by the send buffer.
+    #[prost(uint64, optional, tag = "42")]
+    pub busy_micros: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "43")]
+    pub receive_window_limited_micros: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "44")]
+    pub send_buffer_limited_micros: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "45")]
+    pub delivered: ::core::option::Option<u32>,
+    /// Delivered with a congestion mark (ECN).
+    #[prost(uint32, optional, tag = "46")]
+    pub delivered_ce: ::core::option::Option<u32>,
+    #[prost(uint64, optional, tag = "47")]
+    pub bytes_sent: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "48")]
+    pub bytes_retransmitted: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "49")]
+    pub duplicate_sacks: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "50")]
+    pub reorderings: ::core::option::Option<u32>,
+    /// Segments received out of order.
+    #[prost(uint32, optional, tag = "51")]
+    pub out_of_order: ::core::option::Option<u32>,
+    /// The peer's receive window.
+    #[prost(uint32, optional, tag = "52")]
+    pub send_window_bytes: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "53")]
+    pub receive_window_bytes: ::core::option::Option<u32>,
+    /// Since Linux 6.7: retransmission timeouts.
+    #[prost(uint32, optional, tag = "54")]
+    pub total_timeouts: ::core::option::Option<u32>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketProtocol {
+    Unspecified = 0,
+    Tcp = 1,
+    Udp = 2,
+    /// RFC 3828.
+    Udplite = 3,
+    /// Datagram sockets of ICMP and ICMPv6, see icmp(7). Known from /proc/net only.
+    Icmp = 4,
+    /// See raw(7).
+    Raw = 5,
+    /// Local sockets, see unix(7).
+    Unix = 6,
+    /// See packet(7).
+    Packet = 7,
+    /// See netlink(7).
+    Netlink = 8,
+}
+impl SocketProtocol {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOCKET_PROTOCOL_UNSPECIFIED",
+            Self::Tcp => "SOCKET_PROTOCOL_TCP",
+            Self::Udp => "SOCKET_PROTOCOL_UDP",
+            Self::Udplite => "SOCKET_PROTOCOL_UDPLITE",
+            Self::Icmp => "SOCKET_PROTOCOL_ICMP",
+            Self::Raw => "SOCKET_PROTOCOL_RAW",
+            Self::Unix => "SOCKET_PROTOCOL_UNIX",
+            Self::Packet => "SOCKET_PROTOCOL_PACKET",
+            Self::Netlink => "SOCKET_PROTOCOL_NETLINK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOCKET_PROTOCOL_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOCKET_PROTOCOL_TCP" => Some(Self::Tcp),
+            "SOCKET_PROTOCOL_UDP" => Some(Self::Udp),
+            "SOCKET_PROTOCOL_UDPLITE" => Some(Self::Udplite),
+            "SOCKET_PROTOCOL_ICMP" => Some(Self::Icmp),
+            "SOCKET_PROTOCOL_RAW" => Some(Self::Raw),
+            "SOCKET_PROTOCOL_UNIX" => Some(Self::Unix),
+            "SOCKET_PROTOCOL_PACKET" => Some(Self::Packet),
+            "SOCKET_PROTOCOL_NETLINK" => Some(Self::Netlink),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketFamily {
+    /// It has no internet addresses.
+    Unspecified = 0,
+    Ipv4 = 1,
+    /// Also of a socket that talks IPv4 through addresses such as ::ffff:192.0.2.1.
+    Ipv6 = 2,
+}
+impl SocketFamily {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOCKET_FAMILY_UNSPECIFIED",
+            Self::Ipv4 => "SOCKET_FAMILY_IPV4",
+            Self::Ipv6 => "SOCKET_FAMILY_IPV6",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOCKET_FAMILY_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOCKET_FAMILY_IPV4" => Some(Self::Ipv4),
+            "SOCKET_FAMILY_IPV6" => Some(Self::Ipv6),
+            _ => None,
+        }
+    }
+}
+/// As ss(8) names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketState {
+    /// The protocol has no states.
+    Unspecified = 0,
+    Established = 1,
+    SynSent = 2,
+    SynRecv = 3,
+    FinWait1 = 4,
+    FinWait2 = 5,
+    TimeWait = 6,
+    /// Neither connected nor listening.
+    Unconnected = 7,
+    CloseWait = 8,
+    LastAck = 9,
+    Listen = 10,
+    Closing = 11,
+    NewSynRecv = 12,
+    /// Bound to a port, and nothing else yet. Since Linux 6.8.
+    BoundInactive = 13,
+}
+impl SocketState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOCKET_STATE_UNSPECIFIED",
+            Self::Established => "SOCKET_STATE_ESTABLISHED",
+            Self::SynSent => "SOCKET_STATE_SYN_SENT",
+            Self::SynRecv => "SOCKET_STATE_SYN_RECV",
+            Self::FinWait1 => "SOCKET_STATE_FIN_WAIT_1",
+            Self::FinWait2 => "SOCKET_STATE_FIN_WAIT_2",
+            Self::TimeWait => "SOCKET_STATE_TIME_WAIT",
+            Self::Unconnected => "SOCKET_STATE_UNCONNECTED",
+            Self::CloseWait => "SOCKET_STATE_CLOSE_WAIT",
+            Self::LastAck => "SOCKET_STATE_LAST_ACK",
+            Self::Listen => "SOCKET_STATE_LISTEN",
+            Self::Closing => "SOCKET_STATE_CLOSING",
+            Self::NewSynRecv => "SOCKET_STATE_NEW_SYN_RECV",
+            Self::BoundInactive => "SOCKET_STATE_BOUND_INACTIVE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOCKET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOCKET_STATE_ESTABLISHED" => Some(Self::Established),
+            "SOCKET_STATE_SYN_SENT" => Some(Self::SynSent),
+            "SOCKET_STATE_SYN_RECV" => Some(Self::SynRecv),
+            "SOCKET_STATE_FIN_WAIT_1" => Some(Self::FinWait1),
+            "SOCKET_STATE_FIN_WAIT_2" => Some(Self::FinWait2),
+            "SOCKET_STATE_TIME_WAIT" => Some(Self::TimeWait),
+            "SOCKET_STATE_UNCONNECTED" => Some(Self::Unconnected),
+            "SOCKET_STATE_CLOSE_WAIT" => Some(Self::CloseWait),
+            "SOCKET_STATE_LAST_ACK" => Some(Self::LastAck),
+            "SOCKET_STATE_LISTEN" => Some(Self::Listen),
+            "SOCKET_STATE_CLOSING" => Some(Self::Closing),
+            "SOCKET_STATE_NEW_SYN_RECV" => Some(Self::NewSynRecv),
+            "SOCKET_STATE_BOUND_INACTIVE" => Some(Self::BoundInactive),
+            _ => None,
+        }
+    }
+}
+/// Of local, packet and netlink sockets, see socket(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketType {
+    Unspecified = 0,
+    Stream = 1,
+    Datagram = 2,
+    Raw = 3,
+    Seqpacket = 5,
+}
+impl SocketType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOCKET_TYPE_UNSPECIFIED",
+            Self::Stream => "SOCKET_TYPE_STREAM",
+            Self::Datagram => "SOCKET_TYPE_DATAGRAM",
+            Self::Raw => "SOCKET_TYPE_RAW",
+            Self::Seqpacket => "SOCKET_TYPE_SEQPACKET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOCKET_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOCKET_TYPE_STREAM" => Some(Self::Stream),
+            "SOCKET_TYPE_DATAGRAM" => Some(Self::Datagram),
+            "SOCKET_TYPE_RAW" => Some(Self::Raw),
+            "SOCKET_TYPE_SEQPACKET" => Some(Self::Seqpacket),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketTimerKind {
+    Unspecified = 0,
+    /// Until it sends again what was not acknowledged.
+    Retransmit = 1,
+    Keepalive = 2,
+    /// Until it is gone.
+    TimeWait = 3,
+    /// Until it asks again a peer that has closed its window.
+    Probe = 4,
+}
+impl SocketTimerKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOCKET_TIMER_KIND_UNSPECIFIED",
+            Self::Retransmit => "SOCKET_TIMER_KIND_RETRANSMIT",
+            Self::Keepalive => "SOCKET_TIMER_KIND_KEEPALIVE",
+            Self::TimeWait => "SOCKET_TIMER_KIND_TIME_WAIT",
+            Self::Probe => "SOCKET_TIMER_KIND_PROBE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOCKET_TIMER_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOCKET_TIMER_KIND_RETRANSMIT" => Some(Self::Retransmit),
+            "SOCKET_TIMER_KIND_KEEPALIVE" => Some(Self::Keepalive),
+            "SOCKET_TIMER_KIND_TIME_WAIT" => Some(Self::TimeWait),
+            "SOCKET_TIMER_KIND_PROBE" => Some(Self::Probe),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod socket_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct SocketServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SocketServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SocketServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SocketServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header; the sockets in the kernel's order in batches, TCP's listening ones first; then, if asked for, which
+        /// process holds which of them; then one summary.
+        ///
+        /// Sockets come and go while the list is made: it is not a snapshot. Containers that share the network namespace share
+        /// the list. Nothing is sent to anyone but the kernel.
+        ///
+        /// Where the kernel refuses sock_diag, or knows it not for some protocol, /proc/net is read instead: then timers,
+        /// memory, congestion control and `TcpInfo` are absent, and a gap says so.
+        pub async fn list_sockets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSocketsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListSocketsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.SocketService/ListSockets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.SocketService", "ListSockets"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod socket_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SocketServiceServer.
+    #[async_trait]
+    pub trait SocketService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListSockets method.
+        type ListSocketsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListSocketsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header; the sockets in the kernel's order in batches, TCP's listening ones first; then, if asked for, which
+        /// process holds which of them; then one summary.
+        ///
+        /// Sockets come and go while the list is made: it is not a snapshot. Containers that share the network namespace share
+        /// the list. Nothing is sent to anyone but the kernel.
+        ///
+        /// Where the kernel refuses sock_diag, or knows it not for some protocol, /proc/net is read instead: then timers,
+        /// memory, congestion control and `TcpInfo` are absent, and a gap says so.
+        async fn list_sockets(
+            &self,
+            request: tonic::Request<super::ListSocketsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListSocketsStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct SocketServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SocketServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SocketServiceServer<T>
+    where
+        T: SocketService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.SocketService/ListSockets" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSocketsSvc<T: SocketService>(pub Arc<T>);
+                    impl<
+                        T: SocketService,
+                    > tonic::server::ServerStreamingService<super::ListSocketsRequest>
+                    for ListSocketsSvc<T> {
+                        type Response = super::ListSocketsResponse;
+                        type ResponseStream = T::ListSocketsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSocketsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SocketService>::list_sockets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSocketsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SocketServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.SocketService";
+    impl<T> tonic::server::NamedService for SocketServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListStacksRequest {
     /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
     #[prost(uint32, repeated, tag = "1")]

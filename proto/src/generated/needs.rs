@@ -254,6 +254,17 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.SocketService/ListSockets",
+        effect: Effect::Observes,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to tell which process holds a socket",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.StackService/ListStacks",
         effect: Effect::Observes,
         capabilities: &[

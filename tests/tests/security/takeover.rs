@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use dbgctl_tests::figures::cycles;
 use dbgctl_tests::{Target, docker, docker_ok, target_image, unique};
 use serde_json::{Map, Value};
 
@@ -92,24 +93,25 @@ fn take_over_with(
 /// A target that swaps a directory with a link out of it: whose files are read through the agent's own opener, in a
 /// container like the sidecar, and whose by a plain open.
 #[test]
-fn no_read_of_fifty_thousand_leaves_the_targets_root_while_a_directory_is_swapped_with_a_link() {
-    const READS: u64 = 50_000;
+fn no_read_leaves_the_targets_root_while_a_directory_is_swapped_with_a_link() {
+    let reads = cycles(50_000);
     let target = Target::run(&["-v", "/files"], &["files", "--many", "1"]).ready();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("file"), "of the agent").unwrap();
     let (name, volume) = (unique("race"), format!("{}:/outside:ro", outside.path().display()));
     let container = format!("container:{}", target.id);
-    let (capabilities, reads) = (["SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"], READS.to_string());
+    let capabilities = ["SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"];
     let mut arguments = vec!["run", "--rm", "--read-only", "--label", "dbgctl-test=1", "--name", &name];
     arguments.extend(["--cap-drop", "ALL", "--network", "none", "--pid", &container, "-v", &volume]);
     arguments.extend(capabilities.iter().flat_map(|capability| ["--cap-add", capability]));
-    arguments.extend([target_image(), "race", "--hold", "CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH", &reads]);
+    let times = reads.to_string();
+    arguments.extend([target_image(), "race", "--hold", "CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH", &times]);
 
     let report = docker(&arguments).expect(0).json().remove(0);
 
-    let count = |what: &str| report[what].as_u64().unwrap();
+    let count = |what: &str| usize::try_from(report[what].as_u64().unwrap()).unwrap();
     assert_eq!(count("of_agent"), 0, "{report}");
-    assert_eq!(count("of_target") + count("refused"), READS, "{report}");
+    assert_eq!(count("of_target") + count("refused"), reads, "{report}");
     assert!(count("of_target") > 0 && count("refused") > 0, "{report}");
     assert!(count("plainly_of_agent") > 0, "the control was not led astray: {report}");
 }

@@ -12,6 +12,11 @@ use crate::{Result, command};
 /// The rights of the agent: with SYS_PTRACE the kernel tells more of each process, which takes longer.
 pub(super) const CONFINED: [&str; 3] =
     ["--cap-drop=ALL", "--cap-add=SYS_PTRACE", "--security-opt=no-new-privileges"];
+
+/// The agent's limit. A look at a process costs the kernel an inode for each file, which counts against the limit of
+/// whoever looks: beyond it, memory is taken back while it is used.
+const LIMITED: [&str; 2] = ["--memory=64m", "--memory-swap=64m"];
+
 const REST: Duration = Duration::from_secs(10);
 
 /// The agent that answers, seen from the host.
@@ -87,21 +92,35 @@ pub(super) struct Floor {
     pub(super) wall: Duration,
 }
 
-pub(super) fn floor(side: &Container, arguments: &[&str]) -> Result<Floor> {
+pub(super) fn procfloor(side: &Container, arguments: &[&str]) -> Result<Floor> {
     let said = command::output(docker().args(["exec", &side.id, "/procfloor"]).args(arguments))?;
     let figures: Vec<u64> = said.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>()?;
     let [user, system, wall, ..] = figures[..] else { return Err(format!("procfloor said {said:?}").into()) };
     Ok(Floor { cpu: Duration::from_micros(user + system), wall: Duration::from_micros(wall) })
 }
 
-/// A container that stays beside the target with the rights that the agent has.
+/// Containers that stay beside the target with the rights that the agent has.
 ///
-/// It must stay, as the agent in a session does: each container has a `/proc` of its own, and the first look at
-/// every process in it costs the kernel an inode for each file.
-pub(super) fn side(bench: &Bench, target: &Container) -> Result<Container> {
+/// They must stay, as the agent in a session does: each container has a `/proc` of its own, and only the first look at
+/// a process in it has to set all up.
+pub(super) struct Side {
+    /// Runs the floor, under the agent's memory limit.
+    pub(super) floor: Container,
+    /// Runs the peers, under none.
+    pub(super) peers: Container,
+}
+
+impl Side {
+    pub(super) fn by(bench: &Bench, target: &Container) -> Result<Self> {
+        let floor = stay(bench, target, "floor", &LIMITED)?;
+        Ok(Self { floor, peers: stay(bench, target, "peers", &[])? })
+    }
+}
+
+fn stay(bench: &Bench, target: &Container, name: &str, limits: &[&str]) -> Result<Container> {
     let namespaces = target.namespaces();
-    let mut arguments = CONFINED.to_vec();
+    let mut arguments = [&CONFINED[..], limits].concat();
     arguments.extend(namespaces.iter().map(String::as_str));
     arguments.extend(["--entrypoint=/target-program", &bench.tools.image, "many", "0"]);
-    Container::run(&bench.name("side"), &arguments)
+    Container::run(&bench.name(name), &arguments)
 }

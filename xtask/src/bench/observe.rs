@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Bench;
-use super::beside::{Agent, floor, side};
+use super::beside::{Agent, Side, procfloor};
 use super::program::Session;
 use super::report::Report;
 use super::samples::Samples;
@@ -33,7 +33,7 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result {
     let arguments =
         ["--network=none", "--pids-limit=-1", "--ulimit=nofile=1024", TARGET_IMAGE, "many", PROCESSES];
     let target = Container::run(&bench.name("open"), &[&arguments[..], &["--files", FILES]].concat())?;
-    let side = side(bench, &target)?;
+    let side = Side::by(bench, &target)?;
     let mut session = Session::attach(bench.dbgctl().args(["attach", &target.name]))?;
     for compared in [MEMORY, FILES_OPEN] {
         let Compared { question, floor: what, most } = compared;
@@ -45,9 +45,9 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result {
             let before = if run > 0 { Agent::of(&target)?.cpu()? } else { Duration::ZERO };
             let table = session.ask(question, lines)?;
             let cpu = Agent::of(&target)?.cpu()?.saturating_sub(before);
-            let least = floor(&side, &[what])?;
+            let least = procfloor(&side.floor, &[what])?;
             let ps = (question == MEMORY.question)
-                .then(|| floor(&side, &[&["run"], &PS[..]].concat()))
+                .then(|| procfloor(&side.peers, &[&["run"], &PS[..]].concat()))
                 .transpose()?;
             // The first one raises the level.
             if run > 0 {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::beside::{Agent, CONFINED, floor, side};
+use super::beside::{Agent, CONFINED, Side, procfloor};
 use super::program::{self, Session};
 use super::report::Report;
 use super::samples::Samples;
@@ -34,17 +34,19 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result {
     command::output(bench.dbgctl().args(["detach", "--quiet", &target.name]))?;
 
     let mut session = Session::attach(bench.dbgctl().args(["attach", &target.name]))?;
-    let lines = session.count("ps")?;
+    let of_json = session.count("ps")?;
+    // A table has one line that is no row, JSON has two.
+    let of_table = of_json - 1;
     let agent = Agent::of(&target)?;
-    let side = side(bench, &target)?;
+    let side = Side::by(bench, &target)?;
     let mut s = Measured::default();
     for run in 0..=bench.runs {
         let before = agent.cpu()?;
-        let table = session.ask("ps", lines)?;
+        let table = session.ask("ps", of_table)?;
         let cpu = agent.cpu()? - before;
-        let json = session.ask("ps -o json", lines)?;
-        let walk = floor(&side, &["walk"])?;
-        let ps = floor(&side, &[&["run"], &PS[..]].concat())?;
+        let json = session.ask("ps -o json", of_json)?;
+        let walk = procfloor(&side.floor, &["walk"])?;
+        let ps = procfloor(&side.peers, &[&["run"], &PS[..]].concat())?;
         let one_off = program::run(bench.dbgctl().args(["ps", &target.name]))?.answered;
         let docker_ps = program::run(
             docker()

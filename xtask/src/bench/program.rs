@@ -49,7 +49,7 @@ impl Session {
         Ok(Self { child, questions, answers: BufReader::with_capacity(1 << 18, stdout), line: Vec::new() })
     }
 
-    /// Asks for JSON and returns the number of its lines, the summary included.
+    /// Asks for JSON and returns the number of its lines, header and summary included.
     pub(super) fn count(&mut self, question: &str) -> Result<usize> {
         self.write(&format!("{question} -o json"))?;
         let mut lines = 0;

@@ -3,7 +3,7 @@
 //! Format: proc_pid_fd(5). One symbolic link per descriptor: the path of a file, with " (deleted)" appended if that name
 //! is gone; or `type:[inode]`, `anon_inode:[type]` and `anon_inode:type` for what never had a name.
 
-use crate::sys::FileStatus;
+use crate::file::FileStatus;
 use crate::{Buffer, Pid, ProcDirectory, ProcName, ReadError, Root};
 
 const DELETED: &[u8] = b" (deleted)";

@@ -10,6 +10,8 @@ use crate::{Buffer, Pid, ProcDirectory, ProcName, ReadError, Root};
 
 /// An epoll instance writes about 90 bytes per descriptor that it watches.
 const BOUND_BYTES: usize = 1 << 20;
+/// What all files begin with: four lines.
+const HEAD_BYTES: usize = 255;
 /// More locks than this on one file say nothing more.
 const MOST_LOCKS: usize = 16;
 
@@ -57,6 +59,15 @@ pub struct Fdinfos {
     directory: ProcDirectory,
 }
 
+/// Opens the directory of this process itself.
+///
+/// # Errors
+///
+/// [`ReadError`].
+pub fn open_own(root: &Root) -> Result<Fdinfos, ReadError> {
+    Ok(Fdinfos { directory: root.directory(&ProcName::own("fdinfo"))? })
+}
+
 /// Opens the directory of process `pid`.
 ///
 /// # Errors
@@ -67,6 +78,25 @@ pub fn open(root: &Root, pid: Pid) -> Result<Fdinfos, ReadError> {
 }
 
 impl Fdinfos {
+    /// The open descriptors, ascending. Not a snapshot: each may have been closed since.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; the process may have ended.
+    pub fn numbers(&mut self) -> Result<Vec<u32>, ReadError> {
+        self.directory.numbers()
+    }
+
+    /// Which file descriptor `number` leads to: the mount that it is in and its inode. `None` before Linux 5.14, which
+    /// tells the inode. The mount tells sockets from other files, all of which are in that of the kernel's own "sockfs".
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; it may have been closed.
+    pub fn file(&self, number: u32, buffer: &mut Buffer) -> Result<Option<(u64, u64)>, ReadError> {
+        Ok(parse_file(self.directory.read(number, HEAD_BYTES, buffer)?.bytes))
+    }
+
     /// Reads the file of descriptor `number`.
     ///
     /// # Errors
@@ -108,6 +138,19 @@ pub fn parse(text: &[u8]) -> Fdinfo {
     info
 }
 
+/// Parses the beginning of the file: the mount and the inode, if both are there.
+pub fn parse_file(text: &[u8]) -> Option<(u64, u64)> {
+    let mut mount = None;
+    for (key, value) in keyed_lines(text) {
+        match key {
+            b"mnt_id" => mount = value.number(),
+            b"ino" => return Some((mount?, value.number()?)),
+            _ => {}
+        }
+    }
+    None
+}
+
 fn number(value: &[u8]) -> u32 {
     unsigned(value).and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
 }
@@ -127,7 +170,7 @@ fn nanos(value: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Timer, parse};
+    use super::{Timer, parse, parse_file};
 
     #[test]
     fn a_file_has_position_flags_and_locks() {
@@ -137,6 +180,13 @@ mod tests {
         assert_eq!((info.offset_bytes, info.flags, info.mount_id), (Some(4096), Some(0o102_001), Some(24)));
         assert_eq!((info.inode, info.watched), (Some(3), Some(0)));
         assert_eq!(info.locks, ["1: FLOCK  ADVISORY  WRITE 7 08:01:12 0 EOF"]);
+    }
+
+    #[test]
+    fn the_beginning_tells_which_file_it_is() {
+        assert_eq!(parse_file(b"pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t4242\n"), Some((9, 4242)));
+        assert_eq!(parse_file(b"pos:\t0\nflags:\t02\nmnt_id:\t9\n"), None);
+        assert_eq!(parse_file(b"ino:\t4242\nmnt_id:\t9\n"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod loadavg;
 pub mod meminfo;
 pub mod mountinfo;
 pub mod net_dev;
+pub mod netstat;
 pub mod oom_score;
 pub mod oom_score_adj;
 pub mod owner;

@@ -1,4 +1,4 @@
-//! `/proc/net/{tcp,udp,unix,…}`: the sockets of the agent's network namespace, which is the target's, by inode.
+//! `/proc/self/net/{tcp,udp,unix,…}`: the sockets of the agent's network namespace, which is the target's, by inode.
 //!
 //! Format: proc_pid_net(5). A heading, then one line per socket; addresses are hexadecimal in the machine's byte order.
 //! The name of a local socket is not escaped and may hold a newline, so that it can forge whole lines: an inode that is
@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::number::unsigned;
+use crate::number::{unsigned, unsigned32};
 use crate::{ProcName, ReadError, Root};
 
 /// Sockets that are kept, of all kinds together.
@@ -39,6 +39,7 @@ const TABLES: &[Table] = &[
     Table { protocol: "udp", file: "net/udp", inode: 9, shape: Shape::Internet },
     Table { protocol: "udp6", file: "net/udp6", inode: 9, shape: Shape::Internet },
     Table { protocol: "udplite", file: "net/udplite", inode: 9, shape: Shape::Internet },
+    Table { protocol: "udplite6", file: "net/udplite6", inode: 9, shape: Shape::Internet },
     Table { protocol: "icmp", file: "net/icmp", inode: 9, shape: Shape::Internet },
     Table { protocol: "icmp6", file: "net/icmp6", inode: 9, shape: Shape::Internet },
     Table { protocol: "raw", file: "net/raw", inode: 9, shape: Shape::Internet },
@@ -47,18 +48,53 @@ const TABLES: &[Table] = &[
     Table { protocol: "netlink", file: "net/netlink", inode: 9, shape: Shape::Nameless },
 ];
 
+/// The protocols that have a table.
+pub(crate) fn protocols() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.protocol)
+}
+
 /// What is known of one socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
-    inode: u64,
+    /// 0: no descriptor leads to it.
+    pub inode: u64,
     /// The table it stands in, for example `tcp6` or `unix`.
     pub protocol: &'static str,
     /// Where it is bound to.
     pub local: Name,
     /// What it is connected to.
     pub remote: Option<SocketAddr>,
-    /// Of TCP.
-    pub state: Option<&'static str>,
+    /// By the numbers of the kernel's include/net/tcp_states.h. Of local ones: 1 connected, 7 not, 10 listening.
+    pub state: u8,
+    /// Of whoever made it. Not told of local ones.
+    pub uid: Option<u32>,
+    /// Bytes not sent or not acknowledged; of internet sockets.
+    pub send_queue: Option<u32>,
+    /// Bytes not read, of a listening socket connections not accepted; of internet sockets.
+    pub recv_queue: Option<u32>,
+    /// As in socket(2): of local ones.
+    pub kind: Option<u8>,
+}
+
+impl Socket {
+    pub(crate) fn new(protocol: &'static str, inode: u64) -> Self {
+        Self {
+            inode,
+            protocol,
+            local: Name::None,
+            remote: None,
+            state: 0,
+            uid: None,
+            send_queue: None,
+            recv_queue: None,
+            kind: None,
+        }
+    }
+
+    /// The state of TCP in a word, as ss(8) writes it.
+    pub fn tcp_state(&self) -> Option<&'static str> {
+        if self.protocol.starts_with("tcp") { tcp_state(self.state) } else { None }
+    }
 }
 
 /// Where a socket is bound to.
@@ -88,7 +124,7 @@ impl Sockets {
         self.by_inode.get(at)
     }
 
-    fn of(mut sockets: Vec<Socket>, cut: bool) -> Self {
+    pub(crate) fn of(mut sockets: Vec<Socket>, cut: bool) -> Self {
         sockets.sort_unstable_by_key(|socket| socket.inode);
         let inodes: Vec<_> = sockets.iter().map(|socket| socket.inode).collect();
         let is_forged = |nth: usize| {
@@ -104,39 +140,24 @@ impl Sockets {
     }
 }
 
-/// Reads all tables. One that this kernel does not have is left out.
+/// Hands each socket of the table of that protocol to `take`, until that returns false. What forged lines say is told
+/// like the rest.
 ///
 /// # Errors
 ///
-/// [`ReadError::Io`].
-pub fn read(root: &Root) -> Result<Sockets, ReadError> {
-    let (mut sockets, mut cut) = (Vec::new(), false);
-    for table in TABLES {
-        let mut is_heading = true;
-        let read = root.lines(&ProcName::system(table.file), BOUND_BYTES, |line| {
-            if !std::mem::take(&mut is_heading)
-                && let Some(socket) = table.parse(line)
-            {
-                cut = sockets.len() == MOST_SOCKETS;
-                if cut {
-                    return false;
-                }
-                sockets.push(socket);
-            }
-            true
-        });
-        match read {
-            Err(error) if !error.is_gone() => return Err(error),
-            _ => {}
+/// [`ReadError::Io`], for which [`ReadError::is_gone`] if this kernel has no such table.
+pub fn each(root: &Root, protocol: &str, mut take: impl FnMut(Socket) -> bool) -> Result<(), ReadError> {
+    let Some(table) = TABLES.iter().find(|table| table.protocol == protocol) else { return Ok(()) };
+    let mut is_heading = true;
+    root.lines(&ProcName::own(table.file), BOUND_BYTES, |line| {
+        if std::mem::take(&mut is_heading) {
+            return true;
         }
-        if cut {
-            break;
-        }
-    }
-    Ok(Sockets::of(sockets, cut))
+        table.parse(line).is_none_or(&mut take)
+    })
 }
 
-/// Parses a line of the table of that protocol. `None`: it is no socket with an inode.
+/// Parses a line of the table of that protocol. `None`: it is no socket.
 pub fn parse(protocol: &str, line: &[u8]) -> Option<Socket> {
     TABLES.iter().find(|table| table.protocol == protocol)?.parse(line)
 }
@@ -150,24 +171,51 @@ impl Table {
             taken = index + 1;
             columns.nth(skipped)
         };
-        let (mut local, mut remote, mut state) = (Name::None, None, None);
-        if self.shape == Shape::Internet {
-            local = Name::Internet(address(column(1)?)?);
-            remote = Some(address(column(2)?)?).filter(|address| address.port() != 0 || !is_any(address));
-            let number = column(3)?;
-            state = self.protocol.starts_with("tcp").then(|| tcp_state(number)).flatten();
+        let mut socket = Socket::new(self.protocol, 0);
+        match self.shape {
+            Shape::Internet => {
+                socket.local = Name::Internet(address(column(1)?)?);
+                socket.remote =
+                    Some(address(column(2)?)?).filter(|address| address.port() != 0 || !is_any(address));
+                socket.state = hexadecimal(column(3)?).and_then(|state| u8::try_from(state).ok())?;
+                let queues = column(4)?;
+                let colon = queues.iter().position(|&byte| byte == b':')?;
+                socket.send_queue = hexadecimal(&queues[..colon]);
+                socket.recv_queue = hexadecimal(&queues[colon + 1..]);
+                socket.uid = unsigned32(column(7)?);
+            }
+            Shape::Local => {
+                /// Flag `__SO_ACCEPTCON`.
+                const LISTENS: u32 = 1 << 16;
+                let flags = hexadecimal(column(3)?)?;
+                socket.kind = hexadecimal(column(4)?).and_then(|kind| u8::try_from(kind).ok());
+                // `SS_CONNECTED` is 3.
+                let is_connected = hexadecimal(column(5)?)? == 3;
+                socket.state = if flags & LISTENS != 0 {
+                    10
+                } else if is_connected {
+                    1
+                } else {
+                    7
+                };
+            }
+            Shape::Nameless => {}
         }
         let inode = column(self.inode)?;
         if self.shape == Shape::Local {
             // A name may hold blanks.
             let name = subslice_end(line, inode).and_then(|end| line.get(end + 1..)).unwrap_or_default();
             if !name.is_empty() {
-                local = Name::Local(name.into());
+                socket.local = Name::Local(name.into());
             }
         }
-        let inode = unsigned(inode).filter(|&inode| inode != 0)?;
-        Some(Socket { inode, protocol: self.protocol, local, remote, state })
+        socket.inode = unsigned(inode)?;
+        Some(socket)
     }
+}
+
+fn hexadecimal(text: &[u8]) -> Option<u32> {
+    u32::from_str_radix(str::from_utf8(text).ok()?, 16).ok()
 }
 
 /// Where `part`, which was taken out of `line`, ends in it.
@@ -204,20 +252,20 @@ fn address(text: &[u8]) -> Option<SocketAddr> {
 }
 
 /// The states of the kernel's include/net/tcp_states.h.
-fn tcp_state(number: &[u8]) -> Option<&'static str> {
+fn tcp_state(number: u8) -> Option<&'static str> {
     Some(match number {
-        b"01" => "established",
-        b"02" => "syn-sent",
-        b"03" => "syn-recv",
-        b"04" => "fin-wait-1",
-        b"05" => "fin-wait-2",
-        b"06" => "time-wait",
-        b"07" => "close",
-        b"08" => "close-wait",
-        b"09" => "last-ack",
-        b"0A" => "listen",
-        b"0B" => "closing",
-        b"0C" => "new-syn-recv",
+        1 => "established",
+        2 => "syn-sent",
+        3 => "syn-recv",
+        4 => "fin-wait-1",
+        5 => "fin-wait-2",
+        6 => "time-wait",
+        7 => "close",
+        8 => "close-wait",
+        9 => "last-ack",
+        10 => "listen",
+        11 => "closing",
+        12 => "new-syn-recv",
         _ => return None,
     })
 }
@@ -232,7 +280,7 @@ mod tests {
     #[test]
     fn internet_sockets_have_addresses_and_tcp_has_a_state() {
         let socket = parse("tcp", LISTENING).unwrap();
-        assert_eq!((socket.inode, socket.state, socket.remote), (1588, Some("listen"), None));
+        assert_eq!((socket.inode, socket.tcp_state(), socket.remote), (1588, Some("listen"), None));
         assert_eq!(socket.local, Name::Internet("0.0.0.0:8080".parse().unwrap()));
         let connected =
             b"   1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000 0 0 7 1 0";
@@ -240,7 +288,7 @@ mod tests {
         assert_eq!(socket.remote, Some("127.0.0.1:54321".parse().unwrap()));
         let v6 = b"   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 07 0:0 0:0 0 0 0 9 2 0 0";
         let socket = parse("udp6", v6).unwrap();
-        assert_eq!((socket.local, socket.state), (Name::Internet("[::1]:80".parse().unwrap()), None));
+        assert_eq!((socket.tcp_state(), socket.local), (None, Name::Internet("[::1]:80".parse().unwrap())));
     }
 
     #[test]
@@ -249,6 +297,8 @@ mod tests {
         assert_eq!(parse("unix", named).unwrap().local, Name::Local(b"/run/a b.sock"[..].into()));
         let nameless = b"00000000fa9bd5f9: 00000003 00000000 00000000 0001 03  3889";
         assert_eq!(parse("unix", nameless).unwrap().local, Name::None);
+        let states = [&named[..], &nameless[..]].map(|line| parse("unix", line).unwrap().state);
+        assert_eq!(states, [10, 1]);
     }
 
     #[test]
@@ -263,6 +313,6 @@ mod tests {
     fn a_socket_that_has_ended_has_no_inode() {
         let ended =
             b"   0: 0100007F:1F90 0100007F:0001 06 00000000:00000000 03:00000 00000000     0        0 0 3 0";
-        assert_eq!(parse("tcp", ended), None);
+        assert_eq!(parse("tcp", ended).unwrap().inode, 0);
     }
 }

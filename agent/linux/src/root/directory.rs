@@ -11,6 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::read;
 
 use super::{Buffer, Content, ProcName, Root, SHORT_READ_BYTES, failed};
+use crate::file::FileStatus;
 use crate::{Pid, ReadError, sys};
 
 /// The longest path that the kernel tells, and one byte that shows that it was not longer.
@@ -72,9 +73,10 @@ impl ProcDirectory {
 
     /// What is known of the file that the link of that number leads to, without opening it, and without asking the
     /// server of a network file system, which may never answer.
-    pub(crate) fn behind(&self, number: u32) -> Result<sys::FileStatus, ReadError> {
+    pub(crate) fn behind(&self, number: u32) -> Result<FileStatus, ReadError> {
         let name = ProcName::process(Pid(number));
-        sys::file_status(self.dir.as_fd(), name.as_c_str()).map_err(|errno| self.cannot("stat", &name, errno))
+        FileStatus::behind(self.dir.as_fd(), name.as_c_str())
+            .map_err(|errno| self.cannot("stat", &name, errno))
     }
 
     /// Reads the file of that number, at most `bound` bytes of it.

@@ -12,7 +12,7 @@ use super::target::find;
 use super::{Found, Root, failed};
 use crate::ReadError;
 use crate::entries::{self, Entry};
-use crate::file::{FileStatus, WANTED};
+use crate::file::FileStatus;
 use crate::sys::{self, LastLink};
 
 /// Some hundred entries. A walk has as many of these as it is deep.
@@ -24,6 +24,7 @@ pub struct TargetDirectory<'r> {
     root: &'r Root,
     directory: OwnedFd,
     path: PathBuf,
+    is_local: bool,
     buffer: Vec<u8>,
     filled: usize,
     at: usize,
@@ -31,8 +32,8 @@ pub struct TargetDirectory<'r> {
 }
 
 impl<'r> TargetDirectory<'r> {
-    pub(super) fn new(root: &'r Root, directory: OwnedFd, path: PathBuf) -> Self {
-        Self { root, directory, path, buffer: Vec::new(), filled: 0, at: 0, ended: false }
+    pub(super) fn new(root: &'r Root, directory: OwnedFd, path: PathBuf, is_local: bool) -> Self {
+        Self { root, directory, path, is_local, buffer: Vec::new(), filled: 0, at: 0, ended: false }
     }
 
     /// The next entry, in no order at all; the directory itself and its parent are left out. `None`: that was all.
@@ -70,14 +71,15 @@ impl<'r> TargetDirectory<'r> {
         self.ended = true;
     }
 
-    /// Looks at what has the name `name` in it, and follows nothing.
+    /// Looks at what has the name `name` in it, and follows nothing. Of the top of a mount it tells what this machine
+    /// knows of it.
     ///
     /// # Errors
     ///
     /// [`ReadError::Io`].
     pub fn status_of(&self, name: &CStr) -> Result<FileStatus, ReadError> {
-        let status = sys::statx(self.directory.as_fd(), name, WANTED);
-        status.map(|raw| FileStatus::of(&raw)).map_err(|errno| self.cannot("look at", name, errno))
+        let look = if self.is_local { FileStatus::known } else { FileStatus::unless_mounted };
+        look(self.directory.as_fd(), name).map_err(|errno| self.cannot("look at", name, errno))
     }
 
     /// Where the symbolic link `name` leads.

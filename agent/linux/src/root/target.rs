@@ -17,7 +17,7 @@ use nix::unistd::{Whence, lseek, read};
 
 use super::{Buffer, Root, TargetDirectory, failed};
 use crate::ReadError;
-use crate::file::{FileKind, FileStatus, WANTED};
+use crate::file::{FileKind, FileStatus};
 use crate::sys::{self, LastLink};
 
 /// How often a file of the target is looked for. Where its path leads through `..`, the kernel gives up with
@@ -81,7 +81,7 @@ pub(super) fn find<'r>(
         tries.find(|found| !matches!(found, Err(Errno::EAGAIN))).unwrap_or(Err(Errno::EAGAIN))
     };
     let found = path.with_nix_path(find).flatten().and_then(|place| {
-        let status = FileStatus::of(&sys::statx(place.as_fd(), c"", WANTED)?);
+        let status = FileStatus::unless_mounted(place.as_fd(), c"")?;
         Ok((place, status))
     });
     match found {
@@ -116,8 +116,21 @@ pub struct Space {
     pub magic: u64,
 }
 
+/// File systems that know all of their files themselves, by `f_type` of statfs(2).
+const LOCAL: [u64; 9] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0x2fc1_2fc1, // zfs
+    0xf2f5_2010, // f2fs
+    0x0102_1994, // tmpfs
+    0x7371_7368, // squashfs
+    0xe0f5_e1e2, // erofs
+    PROC_MAGIC,
+];
+
 impl<'r> Found<'r> {
-    /// What it was when it was found.
+    /// What it was when it was found; of the top of a mount, what this machine knew of it.
     pub fn status(&self) -> &FileStatus {
         &self.status
     }
@@ -128,8 +141,7 @@ impl<'r> Found<'r> {
     ///
     /// [`ReadError::Io`].
     pub fn status_now(&self) -> Result<FileStatus, ReadError> {
-        let status = sys::statx(self.place.as_fd(), c"", WANTED);
-        status.map(|raw| FileStatus::of(&raw)).map_err(|errno| self.cannot("look at", errno))
+        FileStatus::of(self.place.as_fd(), c"").map_err(|errno| self.cannot("look at", errno))
     }
 
     /// Where it is, seen from the agent.
@@ -177,7 +189,8 @@ impl<'r> Found<'r> {
     /// [`ReadError::OtherKind`] if it is none.
     pub fn directory(&self) -> Result<TargetDirectory<'r>, ReadError> {
         let directory = self.open(FileKind::Directory, OFlag::O_DIRECTORY)?;
-        Ok(TargetDirectory::new(self.root, directory, self.path.clone()))
+        let is_local = self.space().is_ok_and(|space| LOCAL.contains(&space.magic));
+        Ok(TargetDirectory::new(self.root, directory, self.path.clone(), is_local))
     }
 
     /// Room in the file system that it lies in.
@@ -317,8 +330,7 @@ impl TargetFile {
     ///
     /// [`ReadError::Io`].
     pub fn status(&self) -> Result<FileStatus, ReadError> {
-        let status = sys::statx(self.file.as_fd(), c"", WANTED);
-        status.map(|raw| FileStatus::of(&raw)).map_err(|errno| failed("look at", self.path.clone(), errno))
+        FileStatus::of(self.file.as_fd(), c"").map_err(|errno| failed("look at", self.path.clone(), errno))
     }
 
     /// Where the file is, seen from the agent.

@@ -18,6 +18,7 @@ use super::{Names, Place, at_once, no_gaps};
 use crate::error::{BadRequest, ProbeError};
 use crate::gaps::Gaps;
 use crate::sources::Sources;
+use crate::stream::Terms;
 
 /// Those that have a say.
 const OVERRIDING: [&str; 2] = ["CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"];
@@ -46,14 +47,15 @@ impl AccessService for Access {
         &self,
         request: Request<v1::ExplainAccessRequest>,
     ) -> Result<Response<v1::ExplainAccessResponse>, Status> {
-        let (sources, gaps) = (Arc::clone(&self.sources), no_gaps(&request));
+        let (terms, gaps) = (Terms::of(&request, 0), no_gaps(&request));
+        let sources = Arc::clone(&self.sources);
         let request = request.into_inner();
-        at_once(move || collect(&sources, &request, gaps)).await
+        at_once(&terms, move || collect(&sources, &request, gaps)).await
     }
 }
 
 fn collect(
-    sources: &Sources,
+    sources: &Arc<Sources>,
     request: &v1::ExplainAccessRequest,
     mut gaps: Gaps,
 ) -> Result<v1::ExplainAccessResponse, ProbeError> {
@@ -62,6 +64,7 @@ fn collect(
         return Err(BadRequest::new("read", "nothing is asked for: neither read, write nor execute").into());
     }
     let place = Place::of(sources, &request.path, request.pid)?;
+    place.reach(LastLink::Follow)?;
     let names = Names::read(sources, place.viewer, &mut gaps);
     let subject = subject(sources, &place, request, &names)?;
     let mounts = mountinfo::read(sources.root(), place.viewer);

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use dbgctl_linux::file::{Device, FileStatus};
 use dbgctl_linux::{Found, LastLink, ReadError, TargetFile};
+use dbgctl_proto::list::ContentNews;
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::content_service_server::{ContentService, ContentServiceServer};
-use dbgctl_proto::v1::read_file_response::Part;
 use nix::errno::Errno;
 use tonic::{Request, Response, Status};
 
 use super::{Names, Place};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded, waiting};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded, waiting};
 
 /// Sent as soon as it is read.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -58,25 +58,9 @@ impl ContentService for Contents {
     }
 }
 
-impl Batched for v1::ReadFileResponse {
-    type Row = v1::ContentChunk;
-
-    fn batch(chunks: Vec<v1::ContentChunk>) -> Self {
-        Self { part: Some(Part::Batch(v1::ContentChunkBatch { chunks })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(chunk: &v1::ContentChunk) -> usize {
-        chunk.content.len()
-    }
-}
-
 type Reply<'o> = &'o mut Out<v1::ReadFileResponse>;
 
-fn collect(sources: &Sources, request: &v1::ReadFileRequest, out: Reply<'_>) -> Result<(), Halt> {
+fn collect(sources: &Arc<Sources>, request: &v1::ReadFileRequest, out: Reply<'_>) -> Result<(), Halt> {
     let place = Place::of(sources, &request.path, request.pid)?;
     let found = place.find(LastLink::Follow)?;
     let file = found.file().map_err(|error| place.failed(error))?;
@@ -102,7 +86,7 @@ fn identity(seen: v1::FileIdentity) -> Option<(Device, u64)> {
 }
 
 fn event(event: v1::FollowEvent, out: Reply<'_>) -> Result<(), Halt> {
-    out.between(v1::ReadFileResponse { part: Some(Part::Event(event.into())) })
+    out.between(ContentNews::Event(event.into()))
 }
 
 /// How much is still wanted.
@@ -150,7 +134,7 @@ impl<'r> Reading<'_, 'r> {
     fn announce(&self, out: Reply<'_>) -> Result<(), Halt> {
         let status = Some(self.names.status(&self.status));
         let header = v1::ContentHeader { status, offset: self.offset };
-        out.between(v1::ReadFileResponse { part: Some(Part::Header(header)) })
+        out.between(ContentNews::Header(header))
     }
 
     /// Sends all that is there from the offset on. Returns whether that was anything.

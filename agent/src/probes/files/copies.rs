@@ -5,16 +5,16 @@ use std::sync::Arc;
 use dbgctl_linux::file::{FileKind, FileStatus};
 use dbgctl_linux::walk::{Crossing, NotEntered, Step, Walk};
 use dbgctl_linux::{LastLink, ReadError, TargetFile};
+use dbgctl_proto::list::CopyContent;
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::copy_out_response::Part;
 use dbgctl_proto::v1::copy_service_server::{CopyService, CopyServiceServer};
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
-use super::{LeftOut, Names, Place, row_bytes};
+use super::{LeftOut, Names, Place};
 use crate::error::{BadRequest, ProbeError};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -56,25 +56,9 @@ impl CopyService for Copies {
     }
 }
 
-impl Batched for v1::CopyOutResponse {
-    type Row = v1::CopyEntry;
-
-    fn batch(entries: Vec<v1::CopyEntry>) -> Self {
-        Self { part: Some(Part::Batch(v1::CopyEntryBatch { entries })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(entry: &v1::CopyEntry) -> usize {
-        row_bytes(entry.path.len() + entry.extents.len() * size_of::<v1::Extent>())
-    }
-}
-
 type Reply<'o> = &'o mut Out<v1::CopyOutResponse>;
 
-fn collect(sources: &Sources, request: &v1::CopyOutRequest, out: Reply<'_>) -> Result<(), Halt> {
+fn collect(sources: &Arc<Sources>, request: &v1::CopyOutRequest, out: Reply<'_>) -> Result<(), Halt> {
     let place = Place::of(sources, &request.path, request.pid)?;
     let start = place.find(LastLink::Follow)?;
     let names = Names::default();
@@ -95,7 +79,7 @@ fn collect(sources: &Sources, request: &v1::CopyOutRequest, out: Reply<'_>) -> R
     }
     out.row(entry(b"", start.status(), &names))?;
     let mut left_out = LeftOut::default();
-    let mut walk = Walk::new(start, b"", Crossing::None, None);
+    let mut walk = Walk::new(start, b"", Crossing::None, None, place.reach_mounts());
     let mut nothing_met = true;
     while let Some(step) = walk.step() {
         out.wanted()?;
@@ -188,7 +172,7 @@ fn send_file(file: &TargetFile, path: &[u8], from: u64, names: &Names, out: Repl
             digest.update(&bytes[..length]);
             if offset >= from {
                 let data = v1::CopyData { offset, content: bytes[..length].to_vec() };
-                out.between(v1::CopyOutResponse { part: Some(Part::Data(data)) })?;
+                out.between(CopyContent::Data(data))?;
             }
             offset = offset.saturating_add(u64::try_from(length).unwrap_or_default());
         }
@@ -199,7 +183,7 @@ fn send_file(file: &TargetFile, path: &[u8], from: u64, names: &Names, out: Repl
         out.gaps.add("files", "changed while they were copied");
     }
     let end = v1::CopyEnd { sha256: digest.finalize().to_vec(), changed };
-    out.between(v1::CopyOutResponse { part: Some(Part::End(end)) })
+    out.between(CopyContent::End(end))
 }
 
 /// The stretches that are no holes.

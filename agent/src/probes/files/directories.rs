@@ -6,12 +6,11 @@ use dbgctl_linux::LastLink;
 use dbgctl_linux::file::{FileKind, FileStatus};
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
-use dbgctl_proto::v1::list_directory_response::Part;
 use tonic::{Request, Response, Status};
 
-use super::{Names, Place, row_bytes};
+use super::{Names, Place};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> DirectoryServiceServer<Directories> {
@@ -45,24 +44,8 @@ impl DirectoryService for Directories {
     }
 }
 
-impl Batched for v1::ListDirectoryResponse {
-    type Row = v1::DirectoryEntry;
-
-    fn batch(entries: Vec<v1::DirectoryEntry>) -> Self {
-        Self { part: Some(Part::Batch(v1::DirectoryEntryBatch { entries })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(entry: &v1::DirectoryEntry) -> usize {
-        row_bytes(entry.name.len() + entry.link_target.as_ref().map_or(0, Vec::len))
-    }
-}
-
 fn collect(
-    sources: &Sources,
+    sources: &Arc<Sources>,
     request: &v1::ListDirectoryRequest,
     out: &mut Out<v1::ListDirectoryResponse>,
 ) -> Result<(), Halt> {

@@ -12,6 +12,7 @@ use super::{Names, Place, at_once, no_gaps};
 use crate::error::ProbeError;
 use crate::gaps::Gaps;
 use crate::sources::Sources;
+use crate::stream::Terms;
 
 /// The service, reading from `sources`.
 pub fn service(sources: Arc<Sources>) -> FileStatusServiceServer<Statuses> {
@@ -37,14 +38,15 @@ impl FileStatusService for Statuses {
         &self,
         request: Request<v1::GetFileStatusRequest>,
     ) -> Result<Response<v1::GetFileStatusResponse>, Status> {
-        let (sources, gaps) = (Arc::clone(&self.sources), no_gaps(&request));
+        let (terms, gaps) = (Terms::of(&request, 0), no_gaps(&request));
+        let sources = Arc::clone(&self.sources);
         let request = request.into_inner();
-        at_once(move || collect(&sources, &request, gaps)).await
+        at_once(&terms, move || collect(&sources, &request, gaps)).await
     }
 }
 
 fn collect(
-    sources: &Sources,
+    sources: &Arc<Sources>,
     request: &v1::GetFileStatusRequest,
     mut gaps: Gaps,
 ) -> Result<v1::GetFileStatusResponse, ProbeError> {

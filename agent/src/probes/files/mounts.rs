@@ -1,7 +1,6 @@
 //! `ListMounts`: the mounts of the target, and the room in them.
 
-mod patience;
-
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -11,14 +10,13 @@ use dbgctl_linux::file::Device;
 use dbgctl_linux::procfs::mountinfo::{self, Mount, Propagation};
 use dbgctl_linux::{LastLink, Pid, ReadError, Space};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::list_mounts_response::Part;
 use dbgctl_proto::v1::mount_service_server::{MountService, MountServiceServer};
 use tonic::{Request, Response, Status};
 
-use self::patience::{Answer, Held, Patience};
-use super::{device, row_bytes, viewer};
+use super::{device, viewer};
+use crate::patience::{Answer, Patience};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// Why a mount is missing.
 pub(super) const TOO_MANY: &str = "left out: there are more than the agent keeps";
@@ -32,13 +30,12 @@ pub fn service(sources: Arc<Sources>) -> MountServiceServer<Mounts> {
 #[derive(Debug)]
 pub struct Mounts {
     sources: Arc<Sources>,
-    held: Held,
 }
 
 impl Mounts {
     /// The probe, reading from `sources`.
     pub fn new(sources: Arc<Sources>) -> Self {
-        Self { sources, held: Held::default() }
+        Self { sources }
     }
 }
 
@@ -51,40 +48,29 @@ impl MountService for Mounts {
         request: Request<v1::ListMountsRequest>,
     ) -> Result<Response<Self::ListMountsStream>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
-        let (sources, held) = (Arc::clone(&self.sources), Arc::clone(&self.held));
-        let pid = request.into_inner().pid;
-        Ok(Response::new(bounded(terms, move |out| collect(&sources, pid, held, out))))
-    }
-}
-
-impl Batched for v1::ListMountsResponse {
-    type Row = v1::Mount;
-
-    fn batch(mounts: Vec<v1::Mount>) -> Self {
-        Self { part: Some(Part::Batch(v1::MountBatch { mounts })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(mount: &v1::Mount) -> usize {
-        row_bytes(mount.path.len() + mount.source.len() + mount.root.len())
+        let (sources, pid) = (Arc::clone(&self.sources), request.into_inner().pid);
+        Ok(Response::new(bounded(terms, move |out| collect(&sources, pid, out))))
     }
 }
 
 fn collect(
     sources: &Arc<Sources>,
     pid: Option<u32>,
-    held: Held,
     out: &mut Out<v1::ListMountsResponse>,
 ) -> Result<(), Halt> {
     let viewer = viewer(sources, pid)?;
     let mountinfo::Mounts { mounts, cut } = mountinfo::read(sources.root(), viewer)?;
-    let sources = Arc::clone(sources);
-    let mut patience = Patience::new(held, move |path: &[u8]| place(&sources, viewer, path));
+    let (sources, held) = (Arc::clone(sources), sources.held());
+    let mut patience = Patience::new(Arc::clone(held), move |path: &[u8]| place(&sources, viewer, path));
+    // What another was mounted over, by id and path: that is covered, whatever the other one answers.
+    let covered_by = |mount: &Mount| (mount.parent, mount.path.clone());
+    let surely_covered: BTreeSet<_> = mounts.iter().map(covered_by).collect();
     for mount in mounts {
         out.room()?;
+        if surely_covered.contains(&(mount.id, mount.path.clone())) {
+            out.row(message(mount, true, None))?;
+            continue;
+        }
         let (mut covered, mut space) = (false, None);
         match patience.ask(&mount.path) {
             Answer::Came(Ok(seen)) if seen.is_of(&mount) => space = Some(seen.space),

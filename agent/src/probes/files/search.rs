@@ -7,14 +7,13 @@ use dbgctl_linux::file::{FileKind, FileStatus, FileTime};
 use dbgctl_linux::glob;
 use dbgctl_linux::walk::{self, Step, Walk};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::find_files_response::Part;
 use dbgctl_proto::v1::search_service_server::{SearchService, SearchServiceServer};
 use tonic::{Request, Response, Status};
 
-use super::{LeftOut, Names, Place, crossing, kind, row_bytes};
+use super::{LeftOut, Names, Place, crossing, kind};
 use crate::error::{BadRequest, ProbeError};
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// More would be no question of a person.
 const MOST_NAMES: usize = 64;
@@ -51,22 +50,6 @@ impl SearchService for Search {
         let wish = Wish::try_from(&request).map_err(ProbeError::from)?;
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &request, &wish, out))))
-    }
-}
-
-impl Batched for v1::FindFilesResponse {
-    type Row = v1::FoundFile;
-
-    fn batch(files: Vec<v1::FoundFile>) -> Self {
-        Self { part: Some(Part::Batch(v1::FoundFileBatch { files })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(file: &v1::FoundFile) -> usize {
-        row_bytes(file.path.len() + file.link_target.as_ref().map_or(0, Vec::len))
     }
 }
 
@@ -116,7 +99,7 @@ impl Wish {
 }
 
 fn collect(
-    sources: &Sources,
+    sources: &Arc<Sources>,
     request: &v1::FindFilesRequest,
     wish: &Wish,
     out: &mut Out<v1::FindFilesResponse>,
@@ -135,7 +118,7 @@ fn collect(
         if status.kind != FileKind::Directory {
             return Ok(());
         }
-        let mut walk = Walk::new(start, place.bytes(), wish.crossing, wish.max_depth);
+        let mut walk = Walk::new(start, place.bytes(), wish.crossing, wish.max_depth, place.reach_mounts());
         while let Some(step) = walk.step() {
             out.wanted()?;
             match step {
@@ -160,7 +143,7 @@ fn collect(
     }
     // Said also of a walk that ended early, as far as there is still someone to hear it.
     let walk = v1::Walked { entries, mounts_left_out: left_out.0 };
-    out.last_words(v1::FindFilesResponse { part: Some(Part::Walked(walk)) });
+    out.last_words(walk);
     walked
 }
 

@@ -8,14 +8,13 @@ use dbgctl_linux::LastLink;
 use dbgctl_linux::file::{Device, FileKind, FileStatus, FileTime};
 use dbgctl_linux::walk::{self, NotEntered, Step, Walk};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::measure_usage_response::Part;
 use dbgctl_proto::v1::usage_service_server::{UsageService, UsageServiceServer};
 use tonic::{Request, Response, Status};
 
-use super::{LeftOut, Place, crossing, kind, row_bytes, time};
+use super::{LeftOut, Place, crossing, kind, time};
 use crate::error::ProbeError;
 use crate::sources::Sources;
-use crate::stream::{Batched, Bounded, Halt, Out, Terms, bounded};
+use crate::stream::{Bounded, Halt, Out, Terms, bounded};
 
 /// Rows that are kept until all is known.
 const MOST_ROWS: usize = 10_000;
@@ -54,22 +53,6 @@ impl UsageService for Usages {
         let crossing = crossing(request.crossing, walk::Crossing::None).map_err(ProbeError::from)?;
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(bounded(terms, move |out| collect(&sources, &request, crossing, out))))
-    }
-}
-
-impl Batched for v1::MeasureUsageResponse {
-    type Row = v1::Usage;
-
-    fn batch(rows: Vec<v1::Usage>) -> Self {
-        Self { part: Some(Part::Batch(v1::UsageBatch { rows })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(row: &v1::Usage) -> usize {
-        row_bytes(row.path.len())
     }
 }
 
@@ -144,7 +127,7 @@ impl Ranking {
 }
 
 fn collect(
-    sources: &Sources,
+    sources: &Arc<Sources>,
     request: &v1::MeasureUsageRequest,
     crossing: walk::Crossing,
     out: &mut Out<v1::MeasureUsageResponse>,
@@ -161,7 +144,8 @@ fn collect(
     // What is being added up: the start, and each directory on the way down from it.
     let mut open = vec![Usage::of(start.status(), place.bytes())];
     let is_directory = start.status().kind == FileKind::Directory;
-    let mut walk = is_directory.then(|| Walk::new(start, place.bytes(), crossing, None));
+    let mut walk =
+        is_directory.then(|| Walk::new(start, place.bytes(), crossing, None, place.reach_mounts()));
     while let Some(step) = walk.as_mut().and_then(Walk::step) {
         out.wanted()?;
         let path = walk.as_ref().map_or(&[][..], Walk::path);
@@ -209,7 +193,7 @@ fn collect(
         mounts_left_out: left_out.0,
         rows_left_out: ranking.left_out,
     };
-    out.lead(v1::MeasureUsageResponse { part: Some(Part::Total(total)) })?;
+    out.lead(total)?;
     for usage in ranking.biggest_first() {
         out.row(usage.message())?;
     }

@@ -3,28 +3,11 @@
 use dbgctl_linux::Pid;
 use dbgctl_linux::procfs::smaps::{self, Figures, Groups};
 use dbgctl_proto::v1;
-use dbgctl_proto::v1::list_mappings_response::Part;
 
 use crate::error::BadRequest;
 use crate::listing;
 use crate::sources::Sources;
-use crate::stream::{Batched, Halt, Out};
-
-impl Batched for v1::ListMappingsResponse {
-    type Row = v1::MappingGroup;
-
-    fn batch(groups: Vec<v1::MappingGroup>) -> Self {
-        Self { part: Some(Part::Batch(v1::MappingGroupBatch { groups })) }
-    }
-
-    fn summary(summary: v1::Summary) -> Self {
-        Self { part: Some(Part::Summary(summary)) }
-    }
-
-    fn row_bytes(group: &v1::MappingGroup) -> usize {
-        80 + group.name.len()
-    }
-}
+use crate::stream::{Halt, Out};
 
 /// Reads the one process, if it is the target's, and puts out its groups.
 pub(super) fn collect(

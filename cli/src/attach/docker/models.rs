@@ -76,6 +76,7 @@ pub(super) fn container(found: ContainerInspectResponse) -> Container {
 fn state(state: ContainerState) -> State {
     State {
         status: Status::from_name(&state.status.map(|status| status.to_string()).unwrap_or_default()),
+        pid: state.pid.unwrap_or_default(),
         exit_code: state.exit_code.unwrap_or_default(),
         oom_killed: state.oom_killed.unwrap_or_default(),
         started_at: state.started_at.unwrap_or_default(),

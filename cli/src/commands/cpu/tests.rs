@@ -1,8 +1,9 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
 use dbgctl_proto::v1::cpu_service_server::{CpuService, CpuServiceServer};
+use dbgctl_proto::v1::list_cpu_response::Part;
 use dbgctl_proto::v1::{
-    BusiestThread, End, Gap, Limit, ListCpuRequest, ListCpuResponse, ProcessState, SchedulingPolicy,
+    BusiestThread, End, Gap, Limit, ListCpuRequest, ListCpuResponse, ProcessState, SchedulingPolicy, Summary,
     TaskCpuBatch, TaskCpuUse, limit,
 };
 use tonic::{Request, Response, Status};

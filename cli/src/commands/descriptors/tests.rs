@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use dbgctl_proto::v1::descriptor_service_server::{DescriptorService, DescriptorServiceServer};
+use dbgctl_proto::v1::list_descriptors_response::Part;
 use dbgctl_proto::v1::{
-    DescriptorAccess, DescriptorBatch, DescriptorDetails, DescriptorSocket, End, ListDescriptorsRequest,
+    DescriptorAccess, DescriptorBatch, DescriptorDetails, DescriptorProcess, DescriptorSocket, End,
+    ListDescriptorsRequest, Summary,
 };
 use tonic::{Request, Response, Status};
 

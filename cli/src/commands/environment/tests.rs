@@ -1,7 +1,8 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
 use dbgctl_proto::v1::environment_service_server::{EnvironmentService, EnvironmentServiceServer};
-use dbgctl_proto::v1::{End, EnvironmentBatch, ListEnvironmentsRequest};
+use dbgctl_proto::v1::list_environments_response::Part;
+use dbgctl_proto::v1::{End, EnvironmentBatch, EnvironmentVariable, ListEnvironmentsRequest, Summary};
 use tonic::{Request, Response, Status};
 
 use super::*;

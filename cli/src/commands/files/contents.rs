@@ -5,6 +5,7 @@ mod amount;
 use std::mem;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
+use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1::content_service_client::ContentServiceClient;
 use dbgctl_proto::v1::read_file_request::Start;
 use dbgctl_proto::v1::read_file_response::Part;
@@ -71,7 +72,7 @@ const LINES_BEFORE: u64 = 10;
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.ContentService/ReadFile"
+        v1::ReadFileResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
@@ -182,12 +183,10 @@ impl Reader<'_> {
         let file =
             header.status.as_ref().map(|status| FileIdentity { device: status.device, inode: status.inode });
         self.at = Some(Position { file, offset: header.offset });
-        if !self.output.is_table() && !known {
-            self.output.object(|object| {
-                object.object("header", |object| {
-                    status::field("status", header.status.as_ref(), object);
-                    object.number("offset", header.offset);
-                });
+        if !known {
+            self.output.header(Some(header), |header, object| {
+                status::field("status", header.status.as_ref(), object);
+                object.number("offset", header.offset);
             })?;
         }
         Ok(())

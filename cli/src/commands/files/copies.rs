@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::bounds::LONGEST_LIST;
+use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1::copy_out_response::Part;
 use dbgctl_proto::v1::copy_service_client::CopyServiceClient;
 use dbgctl_proto::v1::file_status_service_client::FileStatusServiceClient;
@@ -90,7 +91,7 @@ struct Tally {
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.CopyService/CopyOut"
+        v1::CopyOutResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
@@ -201,7 +202,8 @@ impl Args {
         let mut progress = Progress::begin();
         let mut tally = Tally { bytes: offset, ..Tally::default() };
         let mut receiver = Receiver { sink, open: None, order: Order::default(), offset };
-        while let Some(message) = stream.message().await? {
+        // However long the copy takes: between two messages there may not be more than the answer to any other question.
+        while let Some(message) = agent.within_limit(async { Ok(stream.message().await?) }).await? {
             match message.part {
                 Some(Part::Batch(batch)) => {
                     for entry in batch.entries {

@@ -2,16 +2,16 @@
 
 use std::cmp::Reverse;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::directory_service_client::DirectoryServiceClient;
-use dbgctl_proto::v1::list_directory_response::Part;
-use dbgctl_proto::v1::{self, DirectoryEntry, FileKind, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, DirectoryEntry, FileKind};
 
 use super::{TargetPath, Through, counted, moment, status};
 use crate::commands::agent::Agent;
-use crate::commands::{Failure, Question, stream, unless_pipe_closed};
+use crate::commands::stream::{self, Listing};
+use crate::commands::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+use crate::render::human::Bytes;
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -106,22 +106,13 @@ impl Row for EntryRow {
     }
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Listing {
-    entries: Vec<DirectoryEntry>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.DirectoryService/ListDirectory"
+        v1::ListDirectoryResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let listing = agent.within_limit(read(agent, self.request())).await?;
+        let listing = agent.within_limit(stream::read(agent, self.request())).await?;
         unless_pipe_closed(self.show(listing, output, talk))
     }
 }
@@ -133,8 +124,13 @@ impl Args {
         v1::ListDirectoryRequest { path: self.path.bytes(), pid: self.through.pid, limit }
     }
 
-    fn show(&self, listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Listing { mut entries, summary, broken_off } = listing;
+    fn show(
+        &self,
+        listing: Listing<v1::ListDirectoryResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { rows: mut entries, mut closing, .. } = listing;
         let all = entries.len();
         let size = |entry: &DirectoryEntry| entry.status.as_ref().map_or(0, |status| status.size_bytes);
         let time = |entry: &DirectoryEntry| {
@@ -158,57 +154,16 @@ impl Args {
         let rows: Vec<_> = entries.into_iter().map(row).collect();
 
         output.rows(&rows)?;
-        if output.is_table() {
-            let bytes = crate::render::human::Bytes(bytes);
-            let shown = match rows.len() == all {
-                true => counted(all, "entry", "entries"),
-                false => format!("{} of {}", rows.len(), counted(all, "entry", "entries")),
-            };
-            let mut lines = vec![format!("{shown}, {bytes} in files")];
-            lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, "entries")));
-            lines.extend(broken_off.map(str::to_owned));
-            output.beside(talk, lines)?;
-        } else {
-            output.object(|object| closing::field(summary.as_ref(), object))?;
-            talk.lines(broken_off);
-        }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        let shown = match rows.len() == all {
+            true => counted(all, "entry", "entries"),
+            false => format!("{} of {}", rows.len(), counted(all, "entry", "entries")),
+        };
+        closing.notes.push(format!("{shown}, {} in files", Bytes(bytes)));
+        Ok(closing.show("entries", output, talk)?)
     }
 }
 
 fn size_of_file(entry: &DirectoryEntry) -> u64 {
     let regular = entry.status.as_ref().filter(|status| status::is(status, FileKind::Regular));
     regular.map_or(0, |status| status.size_bytes)
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListDirectoryRequest) -> Result<Listing, Failure> {
-    let mut client =
-        DirectoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_directory(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => listing.entries.extend(batch.entries),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListDirectoryResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_row = |entry: &DirectoryEntry| {
-        size_of::<EntryRow>()
-            + entry.name.capacity()
-            + entry.link_target.as_ref().map_or(0, Vec::capacity)
-            + status::footprint(entry.status.as_ref())
-            + 64
-    };
-    batch.entries.iter().map(of_row).sum()
 }

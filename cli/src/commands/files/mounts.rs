@@ -3,18 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::list_mounts_response::Part;
-use dbgctl_proto::v1::mount_service_client::MountServiceClient;
-use dbgctl_proto::v1::{self, Mount, MountSpace, Propagation, Summary};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, Mount, MountSpace, Propagation};
 
 use super::{Through, counted, device_field, word};
 use crate::commands::agent::Agent;
+use crate::commands::stream::{self, Listing};
 use crate::commands::watch::{Turn, Watch};
-use crate::commands::{Failure, Question, stream, unless_pipe_closed};
+use crate::commands::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Percent;
-use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -157,23 +156,14 @@ impl Row for Mount {
     }
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Listing {
-    mounts: Vec<Mount>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.MountService/ListMounts"
+        v1::ListMountsResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         let ask = async |turn: Turn| {
-            let listing = agent.within_limit(read(agent, self.request())).await?;
+            let listing = agent.within_limit(stream::read(agent, self.request())).await?;
             turn.begin(output)?;
             self.show(listing, output, talk)
         };
@@ -189,39 +179,31 @@ impl Args {
     }
 
     fn is_shown(&self, mount: &Mount) -> bool {
+        // The engine hides files of the kernel behind mounts.
+        let hides = [&b"/proc/"[..], b"/sys/"].iter().any(|of_kernel| mount.path.starts_with(of_kernel));
         // One that does not answer is worth more than any other.
-        self.all || mount.space.map_or(!mount.covered, |space| space.size_bytes > 0)
+        self.all || mount.space.map_or(!mount.covered, |space| space.size_bytes > 0 && !hides)
     }
 
-    fn show(&self, listing: Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Listing { mut mounts, mut summary, broken_off } = listing;
+    fn show(
+        &self,
+        listing: Listing<v1::ListMountsResponse>,
+        output: &mut Output,
+        talk: &mut Talk,
+    ) -> Result<Exit, Failure> {
+        let Listing { rows: mut mounts, mut closing, .. } = listing;
         let all = mounts.len();
         mounts.retain(|mount| self.is_shown(mount));
         let left_out = all - mounts.len();
         // What is full is said, whether its row is shown or not.
-        let verdicts = verdicts(&mounts);
-        closing::cut(&mut mounts, self.limit, &mut summary);
+        closing.verdicts = Some(verdicts(&mounts));
+        closing.cut(&mut mounts, self.limit);
         output.rows(&mounts)?;
-        if output.is_table() {
-            for sentence in verdicts {
-                output.sentence(sentence)?;
-            }
-            let mut lines = Vec::new();
-            if left_out > 0 {
-                lines.push(format!(
-                    "{} of the kernel or covered by others: --all shows them too",
-                    counted(left_out, "mount", "mounts")
-                ));
-            }
-            lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, "mounts")));
-            lines.extend(broken_off.map(str::to_owned));
-            output.beside(talk, lines)?;
-        } else {
-            output.object(|object| closing::field(summary.as_ref(), object))?;
-            talk.lines(broken_off);
+        if left_out > 0 {
+            let mounts = counted(left_out, "mount", "mounts");
+            closing.notes.push(format!("{mounts} of the kernel or covered by others: --all shows them too"));
         }
-        output.flush()?;
-        Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+        Ok(closing.show("mounts", output, talk)?)
     }
 }
 
@@ -248,33 +230,6 @@ fn verdicts(mounts: &[Mount]) -> Vec<String> {
         }
     }
     sentences
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::ListMountsRequest) -> Result<Listing, Failure> {
-    let mut client = MountServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_mounts(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => listing.mounts.extend(batch.mounts),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListMountsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    let of_row = |mount: &Mount| {
-        let texts = [&mount.path, &mount.source, &mount.root, &mount.file_system];
-        size_of::<Mount>() + texts.iter().map(|text| text.capacity()).sum::<usize>()
-    };
-    batch.mounts.iter().map(of_row).sum()
 }
 
 #[cfg(test)]

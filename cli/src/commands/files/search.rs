@@ -2,17 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::find_files_response::Part;
-use dbgctl_proto::v1::search_service_client::SearchServiceClient;
-use dbgctl_proto::v1::{self, FileKind, FileTime, FoundFile, Summary, Walked};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, FileKind, FileTime, FoundFile};
 use jiff::tz::TimeZone;
 
 use super::{Mounts, TargetPath, Through, counted, moment, status};
 use crate::commands::agent::Agent;
-use crate::commands::{Failure, Question, stream, unless_pipe_closed};
+use crate::commands::stream::{self, Listing};
+use crate::commands::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
-use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -157,24 +156,14 @@ impl Row for FoundRow {
     }
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Findings {
-    files: Vec<FoundFile>,
-    walked: Option<Walked>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.SearchService/FindFiles"
+        v1::FindFilesResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let findings = agent.within_limit(read(agent, self.request())).await?;
-        unless_pipe_closed(show(findings, output, talk))
+        let listing = agent.within_limit(stream::read(agent, self.request())).await?;
+        unless_pipe_closed(show(listing, output, talk))
     }
 }
 
@@ -196,47 +185,32 @@ impl Args {
     }
 }
 
-fn show(findings: Findings, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Findings { files, walked, summary, broken_off } = findings;
+fn show(
+    listing: Listing<v1::FindFilesResponse>,
+    output: &mut Output,
+    talk: &mut Talk,
+) -> Result<Exit, Failure> {
+    let Listing { header: walked, rows: files, mut closing } = listing;
     let row = |file: FoundFile| {
         let status = file.status.clone().unwrap_or_default();
         FoundRow { modified: moment(status.modified, output), status, file }
     };
     let rows: Vec<_> = files.into_iter().map(row).collect();
+    output.header(walked.as_ref(), |walked, object| {
+        object.number("entries", walked.entries);
+        object.raws("mounts_left_out", walked.mounts_left_out.iter().map(Vec::as_slice));
+    })?;
     output.rows(&rows)?;
-    if output.is_table() {
-        let mut lines = vec![match &walked {
-            Some(walked) => {
-                format!("{} of {} looked at", counted(rows.len(), "match", "matches"), walked.entries)
-            }
-            None => counted(rows.len(), "match", "matches"),
-        }];
-        lines.extend(walked.iter().filter_map(left_out));
-        lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, "files")));
-        lines.extend(broken_off.map(str::to_owned));
-        output.beside(talk, lines)?;
-    } else {
-        output.object(|object| {
-            closing::field(summary.as_ref(), object);
-            match &walked {
-                Some(walked) => object.object("walked", |object| {
-                    object.number("entries", walked.entries);
-                    object.raws("mounts_left_out", walked.mounts_left_out.iter().map(Vec::as_slice));
-                }),
-                None => object.null("walked"),
-            }
-        })?;
-        talk.lines(broken_off);
+    let mut matches = counted(rows.len(), "match", "matches");
+    if let Some(walked) = &walked {
+        matches.push_str(&format!(" of {} looked at", walked.entries));
     }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    closing.notes.push(matches);
+    closing.notes.extend(walked.iter().filter_map(|walked| mounts_left_out(&walked.mounts_left_out)));
+    Ok(closing.show("files", output, talk)?)
 }
 
-/// `not entered: /proc, /sys and 3 more mounts`.
-fn left_out(walked: &Walked) -> Option<String> {
-    mounts_left_out(&walked.mounts_left_out)
-}
-
+/// `other mounts, not entered: /proc, /sys, /dev and 3 more`.
 pub(super) fn mounts_left_out(mounts: &[Vec<u8>]) -> Option<String> {
     const NAMED: usize = 3;
     let named: Vec<_> = mounts.iter().take(NAMED).map(|path| String::from_utf8_lossy(path)).collect();
@@ -245,39 +219,5 @@ pub(super) fn mounts_left_out(mounts: &[Vec<u8>]) -> Option<String> {
         (true, _) => None,
         (false, 0) => Some(format!("other mounts, not entered: {}", named.join(", "))),
         (false, more) => Some(format!("other mounts, not entered: {} and {more} more", named.join(", "))),
-    }
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::FindFilesRequest) -> Result<Findings, Failure> {
-    let mut client = SearchServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.find_files(agent.request(request)).await?.into_inner();
-    let mut findings = Findings::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => findings.files.extend(batch.files),
-            Some(Part::Walked(walked)) => findings.walked = Some(walked),
-            Some(Part::Summary(summary)) => findings.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        findings.summary.is_some()
-    });
-    findings.broken_off = broken_off.await?;
-    Ok(findings)
-}
-
-fn footprint(response: &v1::FindFilesResponse) -> usize {
-    let of_row = |file: &FoundFile| {
-        size_of::<FoundRow>()
-            + file.path.capacity()
-            + file.link_target.as_ref().map_or(0, Vec::capacity)
-            + status::footprint(file.status.as_ref())
-            + 64
-    };
-    match &response.part {
-        Some(Part::Batch(batch)) => batch.files.iter().map(of_row).sum(),
-        Some(Part::Walked(walked)) => walked.mounts_left_out.iter().map(Vec::capacity).sum(),
-        _ => 0,
     }
 }

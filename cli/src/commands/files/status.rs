@@ -67,13 +67,6 @@ pub(super) fn is(status: &FileStatus, kind: FileKind) -> bool {
     status.kind == i32::from(kind)
 }
 
-/// The memory that the status takes besides its own size, and a copy of it in a row.
-pub(super) fn footprint(status: Option<&FileStatus>) -> usize {
-    let Some(status) = status else { return 0 };
-    let names = [&status.user, &status.group].map(|name| name.as_ref().map_or(0, Vec::capacity));
-    2 * (names.iter().sum::<usize>() + status.attributes.capacity() * size_of::<i32>())
-}
-
 /// Programs that give whoever runs them more than they have.
 pub(super) fn emphasis(status: &FileStatus) -> Emphasis {
     if is(status, FileKind::Regular) && status.permissions & 0o6000 != 0 {

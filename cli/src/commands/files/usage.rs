@@ -1,17 +1,16 @@
 //! `du`: what takes the room on the target's disks.
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::measure_usage_response::Part;
-use dbgctl_proto::v1::usage_service_client::UsageServiceClient;
-use dbgctl_proto::v1::{self, End, Summary, Usage, UsageTotal};
+use dbgctl_proto::list::List as _;
+use dbgctl_proto::v1::{self, End, Usage, UsageTotal};
 
 use super::search::mounts_left_out;
 use super::{Mounts, TargetPath, Through, kind, moment, time_field};
 use crate::commands::agent::Agent;
-use crate::commands::{Failure, Question, stream, unless_pipe_closed};
+use crate::commands::stream::{self, Listing};
+use crate::commands::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Bytes;
-use crate::render::{Column, Object, Output, Row, Talk, closing};
+use crate::render::{Column, Object, Output, Row, Talk};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +18,7 @@ Examples:
   dbgctl du web /var --depth 3           down to three levels
   dbgctl du web / --mounts volumes       with the volumes
   dbgctl du web /data --depth 0          only the total
-  dbgctl du web -o json | jq 'select(.total).total'
+  dbgctl du web -o json | jq 'select(.header).header.total'
 
 DISK is the room that it takes, with all below it; APPARENT is how long the contents are, holes included: \
 that of a sparse file is more. ENTRIES counts files and directories. A file with several names counts once. What is deleted and still open takes \
@@ -85,24 +84,14 @@ fn fields(usage: &Usage, object: &mut Object<'_>) {
     time_field("modified", usage.modified, object);
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-struct Measured {
-    total: Option<UsageTotal>,
-    rows: Vec<Usage>,
-    summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    broken_off: Option<&'static str>,
-}
-
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        "/dbgctl.v1.UsageService/MeasureUsage"
+        v1::MeasureUsageResponse::RPC
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let measured = agent.within_limit(read(agent, self.request())).await?;
-        unless_pipe_closed(show(measured, output, talk))
+        let listing = agent.within_limit(stream::read(agent, self.request())).await?;
+        unless_pipe_closed(show(listing, output, talk))
     }
 }
 
@@ -119,33 +108,21 @@ impl Args {
     }
 }
 
-fn show(measured: Measured, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Measured { total, rows, summary, broken_off } = measured;
+fn show(
+    listing: Listing<v1::MeasureUsageResponse>,
+    output: &mut Output,
+    talk: &mut Talk,
+) -> Result<Exit, Failure> {
+    let Listing { header: total, rows, mut closing } = listing;
     let row = |usage: Usage| UsageRow { modified: moment(usage.modified, output), usage };
     let rows: Vec<_> = rows.into_iter().map(row).collect();
-    if output.is_table() {
-        if !rows.is_empty() {
-            output.rows(&rows)?;
-        }
-        for sentence in total.iter().flat_map(sentences) {
-            output.sentence(sentence)?;
-        }
-        let mut lines: Vec<_> =
-            total.iter().filter_map(|total| mounts_left_out(&total.mounts_left_out)).collect();
-        lines.extend(summary.iter().flat_map(|summary| closing::sentences(summary, "rows")));
-        lines.extend(broken_off.map(str::to_owned));
-        output.beside(talk, lines)?;
-    } else {
-        output.object(|object| match &total {
-            Some(total) => object.object("total", |object| total_fields(total, object)),
-            None => object.null("total"),
-        })?;
+    output.header(total.as_ref(), total_fields)?;
+    if !rows.is_empty() {
         output.rows(&rows)?;
-        output.object(|object| closing::field(summary.as_ref(), object))?;
-        talk.lines(broken_off);
     }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+    output.sentences(total.iter().flat_map(sentences))?;
+    closing.notes.extend(total.iter().filter_map(|total| mounts_left_out(&total.mounts_left_out)));
+    Ok(closing.show("rows", output, talk)?)
 }
 
 fn total_fields(total: &UsageTotal, object: &mut Object<'_>) {
@@ -191,33 +168,4 @@ fn sentences(total: &UsageTotal) -> Vec<String> {
         });
     }
     lines
-}
-
-/// Reads the whole stream, as far as there is room for it.
-async fn read(agent: &Agent, request: v1::MeasureUsageRequest) -> Result<Measured, Failure> {
-    let mut client = UsageServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.measure_usage(agent.request(request)).await?.into_inner();
-    let mut measured = Measured::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Total(total)) => measured.total = Some(total),
-            Some(Part::Batch(batch)) => measured.rows.extend(batch.rows),
-            Some(Part::Summary(summary)) => measured.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        measured.summary.is_some()
-    });
-    measured.broken_off = broken_off.await?;
-    Ok(measured)
-}
-
-fn footprint(response: &v1::MeasureUsageResponse) -> usize {
-    match &response.part {
-        Some(Part::Batch(batch)) => {
-            batch.rows.iter().map(|row| size_of::<UsageRow>() + row.path.capacity() + 32).sum()
-        }
-        Some(Part::Total(total)) => total.mounts_left_out.iter().map(Vec::capacity).sum(),
-        _ => 0,
-    }
 }

@@ -2,7 +2,10 @@
 
 use dbgctl_proto::v1::io_service_server::{IoService, IoServiceServer};
 use dbgctl_proto::v1::limit::Limit;
-use dbgctl_proto::v1::{End, Gap, IoUse, ListIoRequest, ListIoResponse, ProcessIoBatch, ProcessState};
+use dbgctl_proto::v1::list_io_response::Part;
+use dbgctl_proto::v1::{
+    End, Gap, IoUse, ListIoRequest, ListIoResponse, ProcessIoBatch, ProcessState, Summary,
+};
 use tonic::{Request, Response, Status};
 
 use super::*;

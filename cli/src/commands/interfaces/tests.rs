@@ -4,7 +4,11 @@ use std::sync::Mutex;
 
 use clap::{Args as _, FromArgMatches as _};
 use dbgctl_proto::v1::interface_service_server::{InterfaceService, InterfaceServiceServer};
-use dbgctl_proto::v1::{End, InterfaceBatch, ListInterfacesRequest, ListInterfacesResponse};
+use dbgctl_proto::v1::list_interfaces_response::Part;
+use dbgctl_proto::v1::{
+    End, Interface, InterfaceBatch, InterfaceListHeader, ListInterfacesRequest, ListInterfacesResponse,
+    Summary,
+};
 use dbgctl_proto::v1::{Received, Transmitted};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
@@ -106,7 +110,7 @@ async fn what_an_agent_leaves_out_is_absent_and_a_hostile_name_is_harmless() {
     );
     let (stdout, _) = shown(&[], Format::Json, vec![answer(5, vec![nameless])]).await;
     assert!(
-        stdout.starts_with(r#"{"name":{"base64":"G1sySv8="},"received":null,"transmitted":null}"#),
+        stdout.contains("\n{\"name\":{\"base64\":\"G1sySv8=\"},\"received\":null,\"transmitted\":null}\n"),
         "{stdout}"
     );
 }

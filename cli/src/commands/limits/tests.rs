@@ -2,7 +2,10 @@
 
 use dbgctl_proto::v1::limit::Limit;
 use dbgctl_proto::v1::limit_service_server::{LimitService, LimitServiceServer};
-use dbgctl_proto::v1::{End, Gap, LimitUseBatch, LimitedResource, ListLimitsRequest, ListLimitsResponse};
+use dbgctl_proto::v1::list_limits_response::Part;
+use dbgctl_proto::v1::{
+    End, Gap, LimitUse, LimitUseBatch, LimitedResource, ListLimitsRequest, ListLimitsResponse, Summary,
+};
 use tonic::{Request, Response, Status};
 
 use super::*;
@@ -85,7 +88,7 @@ async fn json_tells_absent_from_unlimited_and_warns_in_the_same_words() {
     assert_eq!((lines.len(), &lines[0]["resource"]), (2, &"open_files".into()));
     assert_eq!((&lines[0]["soft"], &lines[0]["hard"]), (&64.into(), &"max".into()));
     assert_eq!(lines[0]["used_percent"], 93.75);
-    let verdict = lines[1]["verdicts"][0].as_str().unwrap();
+    let verdict = lines[1]["summary"]["verdicts"][0].as_str().unwrap();
     assert!(verdict.starts_with("pid 7 `ja\\nva` uses 60 of 64 open files"), "{stdout}");
 }
 

@@ -65,14 +65,14 @@ fn event_fields(events: &CgroupMemoryEvents, object: &mut Object<'_>) {
     object.number("oom_group_kill", events.oom_group_kill);
 }
 
-pub(super) fn header(header: &MemoryHeader, object: &mut Object<'_>) {
-    object.number("sampled_boottime_nanos", header.sampled_boottime_nanos);
-    object.number("resident_bytes_to_read", header.resident_bytes_to_read);
-    match &header.machine {
+pub(super) fn header(header: Option<&MemoryHeader>, object: &mut Object<'_>) {
+    object.number("sampled_boottime_nanos", header.map(|header| header.sampled_boottime_nanos));
+    object.number("resident_bytes_to_read", header.map(|header| header.resident_bytes_to_read));
+    match header.and_then(|header| header.machine.as_ref()) {
         Some(machine) => object.object("machine", |object| machine_fields(machine, object)),
         None => object.null("machine"),
     }
-    object.objects("tmpfs", &header.tmpfs, |mount, object| {
+    object.objects("tmpfs", header.iter().flat_map(|header| &header.tmpfs), |mount, object| {
         object.raw("mount_point", mount.mount_point.as_slice());
         object.number("used_bytes", mount.used_bytes);
         object.number("size_bytes", mount.size_bytes);

@@ -1,15 +1,12 @@
 //! `mem --pid N --maps`: what one process has mapped.
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::list_mappings_response::Part;
-use dbgctl_proto::v1::memory_service_client::MemoryServiceClient;
-use dbgctl_proto::v1::{self, MappingGroup, Summary};
+use dbgctl_proto::v1::{self, MappingGroup};
 
-use crate::commands::agent::Agent;
-use crate::commands::{Failure, stream};
+use crate::commands::Failure;
+use crate::commands::stream::Listing;
 use crate::exit::Exit;
 use crate::render::human::Bytes;
-use crate::render::{Column, Emphasis, Object, Output, Row, Talk, closing};
+use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
 
 impl Row for MappingGroup {
     const COLUMNS: &'static [Column<Self>] = &[
@@ -42,57 +39,17 @@ impl Row for MappingGroup {
     }
 }
 
-/// What the agent sent.
-#[derive(Debug, Default)]
-pub(super) struct Listing {
-    groups: Vec<MappingGroup>,
-    summary: Option<Summary>,
-    broken_off: Option<&'static str>,
-}
-
-/// Reads the whole stream, as far as there is room for it.
-pub(super) async fn read(agent: &Agent, request: v1::ListMappingsRequest) -> Result<Listing, Failure> {
-    let mut client = MemoryServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_mappings(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Batch(batch)) => listing.groups.extend(batch.groups),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListMappingsResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    batch.groups.iter().map(|group| size_of::<MappingGroup>() + group.name.capacity()).sum()
-}
-
 /// Shows the groups, and their sum.
-pub(super) fn show(listing: &Listing, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-    let Listing { groups, summary, broken_off } = listing;
-    if output.is_table() {
-        output.keep_free(1);
-        output.rows(groups)?;
-        let is_whole = summary.as_ref().is_some_and(|summary| summary.end() == v1::End::Complete);
-        output.sentence(total(groups, is_whole))?;
-        let gaps = summary.iter().flat_map(|summary| closing::sentences(summary, "groups"));
-        output.beside(talk, gaps.chain(broken_off.map(str::to_owned)))?;
-    } else {
-        output.rows(groups)?;
-        output.object(|object| match summary {
-            Some(summary) => object.object("summary", |object| closing::fields(summary, object)),
-            None => object.null("summary"),
-        })?;
-        talk.lines(broken_off);
-    }
-    output.flush()?;
-    Ok(if broken_off.is_none() { Exit::Answered } else { Exit::Unknown })
+pub(super) fn show(
+    listing: Listing<v1::ListMappingsResponse>,
+    output: &mut Output,
+    talk: &mut Talk,
+) -> Result<Exit, Failure> {
+    let Listing { rows: groups, closing, .. } = listing;
+    output.keep_free(1);
+    output.rows(&groups)?;
+    output.sentences([total(&groups, closing.is_complete())])?;
+    Ok(closing.show("groups", output, talk)?)
 }
 
 fn total(groups: &[MappingGroup], is_whole: bool) -> String {

@@ -1,8 +1,9 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
+use dbgctl_proto::v1::list_pids_response::Part;
 use dbgctl_proto::v1::pid_service_server::{PidService, PidServiceServer};
 use dbgctl_proto::v1::{
-    CgroupPids, End, ListPidsRequest, ListPidsResponse, ProcessState, ProcessThreadsBatch, UserTasks,
+    CgroupPids, End, ListPidsRequest, ListPidsResponse, ProcessState, ProcessThreadsBatch, Summary, UserTasks,
 };
 use tonic::{Request, Response, Status};
 

@@ -3,61 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dbgctl_proto::MAX_MESSAGE_BYTES;
-use dbgctl_proto::v1::list_processes_response::Part;
-use dbgctl_proto::v1::process_service_client::ProcessServiceClient;
-use dbgctl_proto::v1::{self, Process, ProcessListHeader, Summary};
+use dbgctl_proto::v1::{Process, ProcessListHeader};
 use jiff::tz::TimeZone;
 
 use super::row::{ProcessRow, State};
-use crate::commands::agent::Agent;
-use crate::commands::{Failure, stream};
 use crate::render::human;
-
-/// What the agent sent.
-#[derive(Debug, Default)]
-pub(in crate::commands) struct Listing {
-    pub(in crate::commands) header: Option<ProcessListHeader>,
-    pub(in crate::commands) processes: Vec<Process>,
-    pub(in crate::commands) summary: Option<Summary>,
-    /// Why the list cannot be trusted to be whole.
-    pub(in crate::commands) broken_off: Option<&'static str>,
-}
-
-/// Reads the whole stream, as far as there is room for it.
-pub(in crate::commands) async fn read(
-    agent: &Agent,
-    request: v1::ListProcessesRequest,
-) -> Result<Listing, Failure> {
-    let mut client = ProcessServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let responses = client.list_processes(agent.request(request)).await?.into_inner();
-    let mut listing = Listing::default();
-    let broken_off = stream::read(responses, footprint, |response| {
-        match response.part {
-            Some(Part::Header(header)) => listing.header = Some(header),
-            Some(Part::Batch(batch)) => listing.processes.extend(batch.processes),
-            Some(Part::Summary(summary)) => listing.summary = Some(summary),
-            // A part that only a newer agent knows.
-            None => {}
-        }
-        listing.summary.is_some()
-    });
-    listing.broken_off = broken_off.await?;
-    Ok(listing)
-}
-
-fn footprint(response: &v1::ListProcessesResponse) -> usize {
-    let Some(Part::Batch(batch)) = &response.part else { return 0 };
-    batch.processes.iter().map(footprint_of_row).sum()
-}
-
-fn footprint_of_row(process: &Process) -> usize {
-    let arguments = process.arguments.iter().map(|argument| size_of::<Vec<u8>>() + argument.capacity());
-    size_of::<ProcessRow>()
-        + process.command.capacity()
-        + process.user.as_ref().map_or(0, Vec::capacity)
-        + arguments.sum::<usize>()
-}
 
 /// From when on CPU% counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use dbgctl_proto::v1::list_processes_response::Part;
 use dbgctl_proto::v1::{End, ListProcessesResponse, ProcessBatch, Summary};
 
 use super::fake::{HEADER, args, process};
-use super::list::{History, Listing};
+use super::list::History;
+use crate::commands::stream::Listing;
 use crate::render::{Format, Output, Talk};
 
 /// Run with `cargo test --release -p dbgctl -- --ignored --nocapture ten_thousand`.
@@ -41,9 +42,9 @@ fn ten_thousand_processes_are_shown_within_forty_milliseconds() {
                 for batch in &batches {
                     let response = ListProcessesResponse::decode(batch.as_slice()).unwrap();
                     let Some(Part::Batch(batch)) = response.part else { panic!("not a batch") };
-                    listing.processes.extend(batch.processes);
+                    listing.rows.extend(batch.processes);
                 }
-                listing.summary = Some(Summary { end: End::Complete.into(), ..Summary::default() });
+                listing.closing.summary = Some(Summary { end: End::Complete.into(), ..Summary::default() });
                 let mut output = Output::to(format, std::io::BufWriter::new(std::io::sink()));
                 args.show(listing, &mut History::default(), &mut output, &mut Talk::to(std::io::sink()))
                     .unwrap();

@@ -1,10 +1,10 @@
 //! The order of a list.
 
-use std::cmp::Reverse;
 use std::str::FromStr;
 
 use super::field::{Field, Value};
 use super::row::ProcessRow;
+use crate::commands::order;
 
 /// What a list is sorted by, and which end comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +42,7 @@ impl Sort {
 
     /// Sorts `rows`. Rows that are equal stay in order; rows without the figure come last.
     pub(in crate::commands) fn apply(self, rows: &mut [ProcessRow]) {
-        let key = |row: &ProcessRow| {
-            let value = self.field.value(row).into_owned();
-            (value == Value::Absent, value)
-        };
-        if self.descending {
-            rows.sort_by_cached_key(|row| {
-                let (absent, value) = key(row);
-                (absent, Reverse(value))
-            });
-        } else {
-            rows.sort_by_cached_key(key);
-        }
+        order::sort(rows, self.descending, &Value::Absent, |row| self.field.value(row).into_owned());
     }
 
     /// True if the agent sends its rows in that order anyway.
@@ -72,11 +61,7 @@ impl FromStr for Sort {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (direction, name) = match text.as_bytes().first() {
-            Some(b'-') => (Some(true), &text[1..]),
-            Some(b'+') => (Some(false), &text[1..]),
-            _ => (None, text),
-        };
+        let (direction, name) = order::direction(text);
         let sort = Self::by(Field::named(name)?);
         Ok(Self { descending: direction.unwrap_or(sort.descending), ..sort })
     }

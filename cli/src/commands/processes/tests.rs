@@ -59,12 +59,17 @@ async fn a_wide_table_asks_for_details_and_shows_them() {
 }
 
 #[tokio::test]
-async fn json_has_the_contracts_names_and_a_summary_last() {
+async fn json_has_the_contracts_names_a_header_first_and_a_summary_last() {
     let hostile = Process { user: None, ..process(8, 1, &[b"a\xff", b"\x1b[0m"]) };
     let shown = shown(&[], Format::Json, vec![answer(HEADER, vec![hostile])]).await;
     assert_eq!(
         shown.json(),
         [
+            json!({"header": {
+                "sampled_boottime_nanos": HEADER.sampled_boottime_nanos,
+                "sampled_unix_nanos": HEADER.sampled_unix_nanos,
+                "cpu_percent_since": "start",
+            }}),
             json!({
                 "pid": 8, "parent_pid": 1, "tid": null, "uid": 1000, "user": null, "state": "sleeping",
                 "user_time_nanos": 4 * SECOND, "system_time_nanos": SECOND, "cpu_percent": 5.0,
@@ -73,14 +78,7 @@ async fn json_has_the_contracts_names_and_a_summary_last() {
                 "command": "comm", "arguments": [{"base64": "Yf8="}, "\u{1b}[0m"], "arguments_cut": false,
                 "kernel_thread": false, "origin": "target", "details": null,
             }),
-            json!({
-                "summary": {"sent": 1, "dropped": 0, "gaps": [], "end": "complete"},
-                "header": {
-                    "sampled_boottime_nanos": HEADER.sampled_boottime_nanos,
-                    "sampled_unix_nanos": HEADER.sampled_unix_nanos,
-                },
-                "cpu_percent_since": "start",
-            }),
+            json!({"summary": {"sent": 1, "dropped": 0, "gaps": [], "end": "complete"}}),
         ]
     );
     assert_eq!(shown.stderr, "");
@@ -89,7 +87,8 @@ async fn json_has_the_contracts_names_and_a_summary_last() {
 #[tokio::test]
 async fn yaml_is_a_list_of_the_same_objects() {
     let shown = shown(&[], Format::Yaml, vec![answer(HEADER, vec![process(8, 1, &[b"no"])])]).await;
-    assert!(shown.stdout.starts_with("- pid: 8\n  parent_pid: 1\n  tid: null\n"), "{}", shown.stdout);
+    assert!(shown.stdout.starts_with("- header:\n    sampled_boottime_nanos: "), "{}", shown.stdout);
+    assert!(shown.stdout.contains("\n- pid: 8\n  parent_pid: 1\n  tid: null\n"), "{}", shown.stdout);
     assert!(shown.stdout.contains("  arguments:\n    - \"no\"\n"), "{}", shown.stdout);
     assert!(shown.stdout.contains("- summary:\n    sent: 1\n"), "{}", shown.stdout);
 }
@@ -121,7 +120,7 @@ async fn ten_thousand_hostile_names_are_ten_thousand_rows() {
     assert!(!table.contains(['\u{202e}', '\u{9b}', '\u{2028}']));
 
     let json = shown(&[], Format::Json, vec![answer(HEADER, processes)]).await;
-    assert_eq!(json.json().len(), 10_001);
+    assert_eq!(json.json().len(), 10_002);
     assert!(!json.stdout.chars().any(|character| character != '\n' && character.is_control()));
 }
 
@@ -130,7 +129,7 @@ async fn values_of_a_newer_agent_are_shown_as_unknown() {
     let strange = Process { state: 77, origin: -3, ..process(1, 0, &[b"x"]) };
     let answers = || vec![answer(HEADER, vec![strange.clone()])];
     assert!(shown(&[], Format::Table, answers()).await.stdout.contains("unknown(77)"));
-    let json = &shown(&[], Format::Json, answers()).await.json()[0];
+    let json = &shown(&[], Format::Json, answers()).await.json()[1];
     assert_eq!((&json["state"], &json["origin"]), (&json!("unknown(77)"), &json!("unknown(-3)")));
 }
 
@@ -138,7 +137,7 @@ async fn values_of_a_newer_agent_are_shown_as_unknown() {
 async fn a_clock_that_runs_backwards_makes_figures_absent() {
     let later =
         Process { started_boottime_nanos: u64::MAX, user_time_nanos: u64::MAX, ..process(1, 0, &[b"x"]) };
-    let json = &shown(&[], Format::Json, vec![answer(HEADER, vec![later])]).await.json()[0];
+    let json = &shown(&[], Format::Json, vec![answer(HEADER, vec![later])]).await.json()[1];
     assert_eq!((&json["cpu_percent"], &json["elapsed_nanos"]), (&Value::Null, &Value::Null));
 }
 
@@ -171,7 +170,7 @@ async fn a_list_without_a_summary_is_not_passed_off_as_whole() {
     let mut parts = answer(HEADER, vec![process(1, 0, &[b"x"])]);
     parts.pop();
     let shown = shown(&[], Format::Json, vec![parts]).await;
-    assert_eq!(shown.json()[1]["summary"], Value::Null);
+    assert_eq!(shown.json()[2], json!({"summary": null}));
     assert_eq!(shown.stderr, "the list broke off: the agent ended it without a summary\n");
     assert_eq!(shown.result.unwrap(), Exit::Unknown);
 }
@@ -239,8 +238,9 @@ async fn watching_shows_cpu_since_the_last_list_and_ends_with_the_target() {
 
     let percent: Vec<_> = shown.json().iter().map(|line| line["cpu_percent"].as_f64()).collect();
     // Pid 2 is another process in the second list: 5 s of CPU time within 1 s of life.
-    assert_eq!(percent, [Some(5.0), Some(5.0), None, Some(50.0), Some(500.0), None]);
-    assert_eq!(shown.json()[5]["cpu_percent_since"], "last_list");
+    let (first, second) = ([None, Some(5.0), Some(5.0), None], [None, Some(50.0), Some(500.0), None]);
+    assert_eq!(percent, [first, second].concat());
+    assert_eq!(shown.json()[4]["header"]["cpu_percent_since"], "last_list");
     assert!(matches!(shown.result, Err(Failure::Rpc(status)) if status.code() == tonic::Code::NotFound));
 }
 

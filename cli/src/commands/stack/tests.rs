@@ -1,7 +1,8 @@
 //! The whole path: a request, a service that answers it, the text that comes out.
 
+use dbgctl_proto::v1::list_stacks_response::Part;
 use dbgctl_proto::v1::stack_service_server::{StackService, StackServiceServer};
-use dbgctl_proto::v1::{End, ListStacksRequest, StackBatch, SystemCall, ThreadActivity, ThreadRun};
+use dbgctl_proto::v1::{End, ListStacksRequest, StackBatch, Summary, SystemCall, ThreadActivity, ThreadRun};
 use tonic::{Request, Response, Status};
 
 use super::*;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dbgctl_proto::bounds::{LONGEST_SAMPLE, SHORTEST_SAMPLE};
 use dbgctl_proto::v1::limit::Limit;
-use dbgctl_proto::v1::{self, CgroupMemory, CpuHeader, Pressure, Summary};
+use dbgctl_proto::v1::{self, CgroupMemory, CpuHeader, Pressure};
 use tonic::Code;
 
 use crate::commands::Failure;
@@ -12,23 +12,23 @@ use crate::commands::agent::Agent;
 use crate::commands::cgroup::limit;
 use crate::commands::cpu;
 use crate::commands::cpu::verdict::{Cpus, Facts};
-use crate::commands::input_output;
 use crate::commands::interfaces::{self, InterfaceRow};
-use crate::commands::memory;
 use crate::commands::memory::headroom::{Headroom, headroom};
-use crate::commands::processes::list::{self, History, Since};
+use crate::commands::memory::list::{self, Breakdown};
+use crate::commands::processes::list::{History, Since};
 use crate::commands::processes::row::ProcessRow;
-use crate::render::closing;
+use crate::commands::stream::{self, Listing};
+use crate::render::closing::Closing;
 
 /// The answers, as they came.
 #[derive(Debug)]
 pub(super) struct Replies {
-    cpu: Result<cpu::Answer, String>,
+    cpu: Result<Listing<v1::ListCpuResponse>, String>,
     /// All that is shown of input and output.
     io_pressure: Option<Pressure>,
-    processes: list::Listing,
-    memory: Result<memory::list::Breakdown, String>,
-    interfaces: Result<interfaces::Listing, String>,
+    processes: Listing<v1::ListProcessesResponse>,
+    memory: Result<Breakdown, String>,
+    interfaces: Result<Listing<v1::ListInterfacesResponse>, String>,
 }
 
 /// Asks all probes, once the CPU was looked at for `sample`. No process is disturbed: no memory map is read.
@@ -48,13 +48,15 @@ pub(super) async fn ask(agent: Agent, sample: Duration, threads: bool) -> Result
         ..v1::ListMemoryRequest::default()
     };
     let answers = async {
-        let (cpu, io) =
-            tokio::join!(cpu::read(&agent, over_sample), input_output::read(&agent, io_over_sample));
+        let (cpu, io) = tokio::join!(
+            stream::read(&agent, over_sample),
+            stream::read::<v1::ListIoResponse>(&agent, io_over_sample)
+        );
         let (cpu, io) = (unless_refused(cpu)?, unless_refused(io)?);
         let (processes, memory, interfaces) = tokio::join!(
-            list::read(&agent, list),
-            memory::list::read(&agent, cgroup_alone, |_| {}),
-            interfaces::read(&agent),
+            stream::read(&agent, list),
+            list::read(&agent, cgroup_alone, |_| {}),
+            stream::read(&agent, v1::ListInterfacesRequest { limit: 0 }),
         );
         Ok(Replies {
             cpu,
@@ -181,11 +183,11 @@ impl Snapshot {
         let mut absent = Vec::new();
         let since = if before.processes.is_empty() { Since::Start } else { Since::LastList };
         let header = processes.header.unwrap_or_default();
-        note(&mut absent, "processes", processes.summary.as_ref(), processes.broken_off);
-        let rows = before.processes.rows(processes.header, processes.processes, None);
+        note(&mut absent, "processes", &processes.closing);
+        let rows = before.processes.rows(processes.header, processes.rows, None);
         let cpu = match cpu {
             Ok(answer) => {
-                note(&mut absent, "CPU", answer.summary.as_ref(), answer.broken_off);
+                note(&mut absent, "CPU", &answer.closing);
                 answer.header.as_ref().map_or_else(Cpu::default, Cpu::of)
             }
             Err(reason) => {
@@ -195,7 +197,7 @@ impl Snapshot {
         };
         let memory = match memory {
             Ok(memory) => {
-                note(&mut absent, "memory", memory.summary.as_ref(), memory.broken_off);
+                note(&mut absent, "memory", &memory.list.closing);
                 Memory {
                     headroom: headroom(memory.cgroup.as_ref(), memory.header.as_ref()),
                     machine_bytes: memory.header.and_then(|header| header.machine?.total_bytes.into()),
@@ -209,8 +211,8 @@ impl Snapshot {
         };
         let interfaces = match interfaces {
             Ok(listing) => {
-                note(&mut absent, "interfaces", listing.summary.as_ref(), listing.broken_off);
-                Some(before.interfaces.rows(listing.header, listing.interfaces))
+                note(&mut absent, "interfaces", &listing.closing);
+                Some(before.interfaces.rows(listing.header, listing.rows))
             }
             Err(reason) => {
                 absent.push(format!("network: {reason}"));
@@ -278,9 +280,8 @@ impl Snapshot {
 }
 
 /// Adds what a summary says is missing. That rows were left out on request is no gap.
-fn note(absent: &mut Vec<String>, nouns: &str, summary: Option<&Summary>, broken_off: Option<&str>) {
+fn note(absent: &mut Vec<String>, nouns: &str, closing: &Closing) {
     let asked_for = |line: &String| line.starts_with("stopped at the limit of");
-    let lines = summary.iter().flat_map(|summary| closing::sentences(summary, nouns));
-    absent.extend(lines.filter(|line| !asked_for(line)));
-    absent.extend(broken_off.map(|reason| format!("{nouns}: {reason}")));
+    absent.extend(closing.sentences(nouns).into_iter().filter(|line| !asked_for(line)));
+    absent.extend(closing.broken_off.map(|reason| format!("{nouns}: {reason}")));
 }

@@ -36,7 +36,7 @@ fn memory() -> Memory {
     let cgroup = CgroupMemory {
         version: 2,
         current_bytes: Some(240 << 20),
-        limit: Some(dbgctl_proto::v1::Limit { limit: Some(Limit::At(256 << 20)) }),
+        limit: Some(v1::Limit { limit: Some(Limit::At(256 << 20)) }),
         working_set_bytes: Some(201 << 20),
         events: Some(CgroupMemoryEvents { oom_kill: Some(2), ..CgroupMemoryEvents::default() }),
         pressure: Some(pressure(0.25)),

@@ -72,9 +72,7 @@ fn root() -> nix::Result<Root> {
 fn read_errno(error: &ReadError) -> Errno {
     match error {
         ReadError::Io { source, .. } => errno(source),
-        ReadError::OtherKind { .. } | ReadError::Secrets { .. } | ReadError::Malformed { .. } => {
-            Errno::EBADMSG
-        }
+        _ => Errno::EBADMSG,
     }
 }
 

@@ -1,0 +1,97 @@
+//! Internet addresses as they are shown.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use dbgctl_proto::v1::{Socket, SocketAddress, SocketProtocol};
+
+use crate::render::Cell;
+
+/// The IP address, if it is one.
+pub(super) fn ip(address: &SocketAddress) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(address.ip.as_slice()) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    <[u8; 16]>::try_from(address.ip.as_slice()).ok().map(|octets| Ipv6Addr::from(octets).into())
+}
+
+/// `10.0.0.1:80`, `[2001:db8::1]:443`, or `*:80` for whatever is bound to both families.
+pub(super) fn write_local(socket: &Socket, cell: &mut Cell<'_>) {
+    let Some(address) = &socket.local else { return };
+    let is_any = ip(address).is_some_and(|ip| ip.is_ipv6() && ip.is_unspecified());
+    if is_any && socket.ipv6_only == Some(false) {
+        cell.show("*");
+        write_port(socket, address, cell);
+    } else {
+        write(socket, address, cell);
+    }
+}
+
+/// The same of the other end.
+pub(super) fn write_peer(socket: &Socket, cell: &mut Cell<'_>) {
+    if let Some(address) = &socket.peer {
+        write(socket, address, cell);
+    }
+}
+
+fn write(socket: &Socket, address: &SocketAddress, cell: &mut Cell<'_>) {
+    match (ip(address), u16::try_from(address.port)) {
+        (Some(ip), Ok(port)) if !is_raw(socket) && port != 0 => cell.show(SocketAddr::new(ip, port)),
+        (Some(IpAddr::V6(ip)), _) => {
+            cell.show(format_args!("[{ip}]"));
+            write_port(socket, address, cell);
+        }
+        (Some(ip), _) => {
+            cell.show(ip);
+            write_port(socket, address, cell);
+        }
+        (None, _) => cell.show("?"),
+    }
+}
+
+/// Raw sockets have a protocol in place of a port.
+fn write_port(socket: &Socket, address: &SocketAddress, cell: &mut Cell<'_>) {
+    match address.port {
+        0 => cell.show(":*"),
+        1 if is_raw(socket) => cell.show(":icmp"),
+        58 if is_raw(socket) => cell.show(":ipv6-icmp"),
+        port => cell.show(format_args!(":{port}")),
+    }
+}
+
+fn is_raw(socket: &Socket) -> bool {
+    socket.protocol == i32::from(SocketProtocol::Raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::cell;
+
+    fn local(ip: IpAddr, port: u32, ipv6_only: Option<bool>, protocol: SocketProtocol) -> String {
+        let ip = match ip {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let local = Some(SocketAddress { ip, port });
+        let socket = Socket { local, ipv6_only, protocol: protocol.into(), ..Socket::default() };
+        cell(|cell| write_local(&socket, cell))
+    }
+
+    #[test]
+    fn both_families_and_what_takes_both_are_told_apart() {
+        let tcp = SocketProtocol::Tcp;
+        assert_eq!(local("0.0.0.0".parse().unwrap(), 80, None, tcp), "0.0.0.0:80");
+        assert_eq!(local("::".parse().unwrap(), 80, Some(true), tcp), "[::]:80");
+        assert_eq!(local("::".parse().unwrap(), 80, Some(false), tcp), "*:80");
+        assert_eq!(local("::ffff:192.0.2.1".parse().unwrap(), 80, None, tcp), "[::ffff:192.0.2.1]:80");
+        assert_eq!(local("::1".parse().unwrap(), 0, Some(false), tcp), "[::1]:*");
+        assert_eq!(local("0.0.0.0".parse().unwrap(), 1, None, SocketProtocol::Raw), "0.0.0.0:icmp");
+    }
+
+    #[test]
+    fn what_is_no_address_breaks_nothing() {
+        let local = Some(SocketAddress { ip: vec![1, 2, 3], port: u32::MAX });
+        let socket = Socket { local, ..Socket::default() };
+        assert_eq!(cell(|cell| write_local(&socket, cell)), "?");
+    }
+}
