@@ -55,7 +55,8 @@ fn no_process_is_mixed_up_with_one_that_had_its_pid_before_it_and_none_that_stay
     }
 
     say(&format!("{lists} lists, {} processes seen", seen.len()));
-    assert!(seen.len() > wanted, "nothing came and went: {}", seen.len());
+    // The two that stay are in every list; whoever else was seen came and went.
+    assert!(seen.len() > 2 + wanted, "hardly anything came and went: {}", seen.len());
     assert_eq!(watch.stop_reading(), Some(0));
     target.expect_nothing_left();
 }

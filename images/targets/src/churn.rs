@@ -10,6 +10,9 @@ use crate::Result;
 use crate::arguments::Arguments;
 use crate::process::{child, idle_child};
 
+/// How long a child lives: long enough that whoever lists the processes always meets some.
+const LIFE: Duration = Duration::from_millis(20);
+
 /// Forks in small batches, so that the rate holds although sleeping is coarse.
 pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
     let per_second: u32 = arguments.required("PER_SECOND")?;
@@ -20,7 +23,10 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
     loop {
         let due = start.elapsed().as_secs_f64() * f64::from(per_second);
         while forked < due {
-            child("short-lived", || Ok(()))?;
+            child("short-lived", || {
+                sleep(LIFE);
+                Ok(())
+            })?;
             forked += 1.0;
             reap()?;
         }
