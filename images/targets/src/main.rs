@@ -16,6 +16,7 @@ mod burn;
 mod cache;
 mod churn;
 mod confined;
+mod connections;
 mod crash;
 mod exit;
 mod files;
@@ -70,6 +71,7 @@ usage: target-program COMMAND
   many-open N                        one process with N open files
   sockets [--pairs 4] [--close-wait N] [--time-wait N] [--full] [--ipv6-only]
                                      sockets of every kind and in every state that lasts
+  connections N [--processes 9]      that many TCP sockets, connected in pairs
   files [--many N]                   files that are hard to look at
   race READS                         read through a directory that is swapped with a link, safely and not
   exit CODE [--after SECONDS]        end with that code
@@ -109,6 +111,7 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "churn" => churn::run(arguments),
         "hostile" => hostile::run(arguments),
         "sockets" => sockets::run(arguments),
+        "connections" => connections::run(arguments),
         "files" => files::run(arguments),
         "race" => race::run(arguments),
         "threads" => threads::run(arguments),

@@ -16,6 +16,7 @@ mod program;
 mod report;
 mod samples;
 mod session;
+mod sockets;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum Subject {
     Ps,
     /// P5: the memory and the open files of ten thousand processes
     Observe,
+    /// P6 to P8: a hundred thousand TCP sockets
+    Sockets,
     /// P12: what a big target feels of being watched
     Disturb,
     /// R1: what is left when dbgctl is killed at a random moment
@@ -100,7 +103,8 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         cycles: args.cycles,
         tools: Tools::make(workspace)?,
     };
-    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Disturb, Subject::Kill];
+    let all =
+        [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Sockets, Subject::Disturb, Subject::Kill];
     let wanted = if args.what.is_empty() { &all[..] } else { &args.what[..] };
     let mut failed = Vec::new();
     for subject in wanted {
@@ -130,6 +134,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Observe => {
             let mut report = Report::new("observe", "Memory and open files of ten thousand processes");
             observe::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Sockets => {
+            let mut report = Report::new("sockets", "A hundred thousand sockets");
+            sockets::measure(bench, &mut report)?;
             report
         }
         Subject::Disturb => {

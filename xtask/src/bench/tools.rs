@@ -1,5 +1,6 @@
-//! An image as people bring one along to debug: procps' `ps`, and the floors that are written in C.
+//! An image as people bring one along to debug: procps' `ps` and iproute2's `ss`, and the floors that are written in C.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use crate::{Result, command, targets};
 
 /// Where `ps` lies on this machine and in the image.
 pub(super) const PS: &str = "/usr/bin/ps";
+/// The same of `ss`.
+pub(super) const SS: &str = "/usr/bin/ss";
 
 /// The image, removed with this value.
 pub(super) struct Tools {
@@ -19,17 +22,19 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Packs `ps` with the libraries that it is linked to, and our own programs.
+    /// Packs `ps` and `ss` with the libraries that they are linked to, and our own programs.
     pub(super) fn make(workspace: &Path) -> Result<Self> {
         let mut files = vec![
             (PathBuf::from("/procfloor"), compile(workspace)?),
             (PathBuf::from("/true"), targets::program(workspace, "true")),
             (PathBuf::from("/target-program"), targets::program(workspace, "target-program")),
         ];
-        let libraries = command::output(Command::new("ldd").arg(PS))?;
+        let libraries = command::output(Command::new("ldd").args([PS, SS]))?;
+        // One per line; a line may also name the program, followed by a colon.
         let libraries =
             libraries.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
-        files.extend(libraries.chain([PS]).map(|path| (path.into(), path.into())));
+        let libraries: BTreeSet<_> = libraries.filter(|path| !path.ends_with(':')).collect();
+        files.extend(libraries.into_iter().chain([PS, SS]).map(|path| (path.into(), path.into())));
 
         let image = format!("dbgctl-bench/tools:{}", std::process::id());
         let removal = Undo::later({
