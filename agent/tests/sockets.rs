@@ -42,7 +42,8 @@ async fn ask(scene: &Path, request: ListSocketsRequest, lacking: &[&'static str]
         match part {
             // As it goes over the wire.
             Part::Batch(batch) => {
-                answer.sockets.extend(SocketBatch::decode(batch.encode_to_vec().as_slice()).unwrap().sockets);
+                let received = SocketBatch::decode(batch.encode_to_vec().as_slice()).unwrap();
+                answer.sockets.extend(received.sockets.into_iter().map(|socket| *socket));
             }
             Part::Owner(owner) => answer.owners.push(owner),
             other => panic!("{other:?} among the sockets"),

@@ -14,8 +14,8 @@ use crate::v1::Socket;
 pub struct SocketBatch {
     /// Field `sockets`, once for each socket, in the encoding of protobuf. Always empty in what was received.
     pub encoded: Vec<u8>,
-    /// More sockets; all of them in what was received.
-    pub sockets: Vec<Socket>,
+    /// More sockets; all of them in what was received. They are sorted, which is cheaper where they stay in place.
+    pub sockets: Vec<Box<Socket>>,
 }
 
 impl SocketBatch {
@@ -65,8 +65,11 @@ mod tests {
         // Field 1 of wire type 2.
         let mut encoded = vec![0x0a];
         socket(7).encode_length_delimited(&mut encoded).unwrap();
-        let batch = SocketBatch { encoded, sockets: vec![socket(8)] };
+        let batch = SocketBatch { encoded, sockets: vec![Box::new(socket(8))] };
         let decoded = SocketBatch::decode(batch.encode_to_vec().as_slice()).unwrap();
-        assert_eq!(decoded, SocketBatch { encoded: Vec::new(), sockets: vec![socket(7), socket(8)] });
+        assert_eq!(
+            decoded,
+            SocketBatch { encoded: Vec::new(), sockets: vec![Box::new(socket(7)), Box::new(socket(8))] }
+        );
     }
 }

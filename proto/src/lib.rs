@@ -4,6 +4,7 @@
 //! written from them by `cargo xtask codegen` and committed, so that a build needs no protobuf
 //! compiler; a test regenerates it and compares.
 
+mod address;
 mod batch;
 pub mod bounds;
 pub mod list;

@@ -258,7 +258,7 @@ pub enum SocketNews {
 impl List for v1::ListSocketsResponse {
     type Request = v1::ListSocketsRequest;
     type Header = SocketNews;
-    type Row = v1::Socket;
+    type Row = Box<v1::Socket>;
 
     const RPC: &'static str = "/dbgctl.v1.SocketService/ListSockets";
 
@@ -283,7 +283,7 @@ impl List for v1::ListSocketsResponse {
         })
     }
 
-    fn row_bytes(socket: &v1::Socket) -> usize {
+    fn row_bytes(socket: &Box<v1::Socket>) -> usize {
         let boxed = |is_there: bool, bytes: usize| if is_there { bytes } else { 0 };
         size_of::<v1::Socket>()
             + socket.encoded_len()

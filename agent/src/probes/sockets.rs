@@ -245,7 +245,7 @@ impl Reader<'_> {
         if (is_kernels && !self.wanted.all) || !self.wanted.accepts(&socket) || self.is_agents(&socket, out) {
             return Ok(());
         }
-        out.row(socket)
+        out.row(Box::new(socket))
     }
 
     /// Whether a socket is left out as one of dbgctl's: what may be someone else's is said.
@@ -307,7 +307,7 @@ impl Reader<'_> {
             let is_wanted = (is_state || is_nameless) && self.wanted.accepts(&socket);
             // An internet socket is never taken for one of dbgctl's.
             if is_wanted && (socket.local.is_some() || !self.is_agents(&socket, out)) {
-                halted = out.row(socket);
+                halted = out.row(Box::new(socket));
             }
             halted.is_ok()
         });

@@ -8,7 +8,7 @@ use super::human;
 use super::json::Object;
 
 /// One line of a table, one object of JSON or YAML.
-pub(crate) trait Row: Sized + 'static {
+pub(crate) trait Row: Sized + Sync + 'static {
     /// The columns from left to right. Heading, order, width and alignment all follow from these.
     const COLUMNS: &'static [Column<Self>];
 
@@ -112,7 +112,7 @@ impl<R> Column<R> {
         match self.shows {
             Shows::Text(of) => cell.text(of(row)),
             Shows::Maybe(of) => of(row).into_iter().for_each(|text| cell.text(text)),
-            Shows::Number(of) => of(row).into_iter().for_each(|number| cell.show(number)),
+            Shows::Number(of) => of(row).into_iter().for_each(|number| cell.number(number)),
             Shows::Bytes(of) => of(row).into_iter().for_each(|bytes| cell.show(human::Bytes(bytes))),
             Shows::Written(of) => of(row, &mut cell),
         }
@@ -150,6 +150,16 @@ impl<'a> Cell<'a> {
     /// Appends bytes that came from the target.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         escape_into(bytes, self.out);
+    }
+
+    /// Appends a whole number.
+    pub(crate) fn number(&mut self, number: impl itoa::Integer) {
+        self.out.push_str(itoa::Buffer::new().format(number));
+    }
+
+    /// Appends a sign of our own.
+    pub(crate) fn sign(&mut self, sign: char) {
+        self.out.push(sign);
     }
 
     /// Appends a figure of our own making.

@@ -3,6 +3,7 @@
 //! A command hands over rows; heading, order, width and alignment follow from the row's columns, JSON
 //! and YAML from its fields. Data goes to stdout through [`Output`], talk to stderr through [`Talk`].
 
+mod blocks;
 pub(crate) mod closing;
 mod column;
 mod escape;
@@ -186,7 +187,7 @@ impl Output {
     /// Shows `rows`, as a table with its heading or as one object each.
     pub(crate) fn rows<R: Row>(&mut self, rows: &[R]) -> io::Result<()> {
         if !self.is_table() {
-            return rows.iter().try_for_each(|row| self.object(|object| row.fields(object)));
+            return self.objects(rows);
         }
         // Measured each time, since a terminal may be resized while it is watched.
         let terminal = self.terminal.map(|size| size());
@@ -208,17 +209,25 @@ impl Output {
         Ok(())
     }
 
+    fn objects<R: Row>(&mut self, rows: &[R]) -> io::Result<()> {
+        let format = self.format;
+        for rows in rows.chunks(blocks::ROWS * blocks::WAITING) {
+            let texts = blocks::of(rows, |rows| {
+                let mut text = String::new();
+                let write = |row: &R| write_object(format, &mut text, |object| row.fields(object));
+                rows.iter().try_for_each(write).map(|()| text)
+            });
+            for text in texts {
+                self.writer.write_all(text?.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Shows one object that is not a row. For JSON and YAML; tables have sentences.
     pub(crate) fn object(&mut self, fields: impl FnOnce(&mut Object<'_>)) -> io::Result<()> {
         self.scratch.clear();
-        json::object(&mut self.scratch, fields);
-        if self.format == Format::Yaml {
-            let value = serde_json::from_str(&self.scratch)?;
-            self.scratch.clear();
-            yaml::element(&value, &mut self.scratch);
-        } else {
-            self.scratch.push('\n');
-        }
+        write_object(self.format, &mut self.scratch, fields)?;
         self.writer.write_all(self.scratch.as_bytes())
     }
 
@@ -265,6 +274,24 @@ impl Output {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Appends an object as JSON or YAML.
+fn write_object(
+    format: Format,
+    out: &mut String,
+    fields: impl FnOnce(&mut Object<'_>),
+) -> Result<(), serde_json::Error> {
+    let start = out.len();
+    json::object(out, fields);
+    if format == Format::Yaml {
+        let value = serde_json::from_str(&out[start..])?;
+        out.truncate(start);
+        yaml::element(&value, out);
+    } else {
+        out.push('\n');
+    }
+    Ok(())
 }
 
 impl Terminal {

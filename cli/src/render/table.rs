@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthChar as _;
 
+use super::blocks;
 use super::column::{Align, Column, Emphasis, Row};
 
 /// What a table may assume of the place it is written to.
@@ -20,7 +21,6 @@ pub(super) struct Place {
 }
 
 const GAP: &str = "  ";
-const SPACES: &str = "                                ";
 /// On a terminal, no column but the last is wider: a long user name must not push the rest out of sight.
 const WIDEST_COLUMN: usize = 40;
 
@@ -31,13 +31,14 @@ const HEADING: &str = "\x1b[1m";
 pub(super) fn render<R: Row>(rows: &[R], place: Place, out: &mut dyn Write) -> io::Result<usize> {
     let shown = &rows[..rows.len().min(place.height.unwrap_or(usize::MAX).max(1))];
     let columns: Vec<_> = R::COLUMNS.iter().filter(|column| place.wide || !column.wide_only).collect();
-    let mut cells = Cells::of(shown, &columns, place.width.is_some());
-    let columns = cells.leave_out_absent(&columns);
+    let cells = blocks::of(shown, |rows| Cells::of(rows, &columns, place.width.is_some()));
+    let columns = lay_out(&columns, &cells);
 
-    cells.write_heading(&columns, place, out)?;
-    for (nth, row) in shown.iter().enumerate() {
-        let style = if place.colour { style(row.emphasis()) } else { "" };
-        cells.write_row(nth, &columns, style, place, out)?;
+    out.write_all(&heading(&columns, place))?;
+    for (rows, cells) in shown.chunks(blocks::ROWS * blocks::WAITING).zip(cells.chunks(blocks::WAITING)) {
+        for lines in blocks::again(rows, cells, |rows, cells| cells.lines(rows, &columns, place)) {
+            out.write_all(&lines)?;
+        }
     }
     Ok(rows.len() - shown.len())
 }
@@ -51,7 +52,23 @@ fn style(emphasis: Emphasis) -> &'static str {
     }
 }
 
-/// The text of all cells, one after the other: two allocations for a table of any size.
+/// The columns that are shown, as wide as their widest cell.
+fn lay_out<R>(columns: &[&'static Column<R>], cells: &[Cells]) -> Vec<Laid> {
+    let any_present = |index: usize| cells.iter().any(|cells| cells.any_present[index]);
+    columns
+        .iter()
+        .enumerate()
+        .filter(|&(index, column)| !column.left_out_if_absent || any_present(index))
+        .map(|(index, column)| Laid {
+            index,
+            heading: column.heading,
+            align: column.align,
+            width: cells.iter().map(|cells| cells.widths[index]).fold(width(column.heading), usize::max),
+        })
+        .collect()
+}
+
+/// The text of the cells of some rows, one after the other: two allocations for any number of them.
 struct Cells {
     text: String,
     ends: Vec<CellEnd>,
@@ -76,9 +93,9 @@ struct Laid {
 
 impl Cells {
     fn of<R: Row>(rows: &[R], columns: &[&'static Column<R>], bounded: bool) -> Self {
-        let mut text = String::with_capacity(rows.len().min(1 << 16) * 96);
+        let mut text = String::with_capacity(rows.len() * 96);
         let mut ends = Vec::with_capacity(rows.len() * columns.len());
-        let mut widths: Vec<_> = columns.iter().map(|column| width(column.heading)).collect();
+        let mut widths = vec![0; columns.len()];
         let mut any_present = vec![false; columns.len()];
         for row in rows {
             for (index, column) in columns.iter().enumerate() {
@@ -93,41 +110,28 @@ impl Cells {
         Self { text, ends, stride: columns.len(), widths, any_present }
     }
 
-    fn leave_out_absent<R>(&mut self, columns: &[&'static Column<R>]) -> Vec<Laid> {
-        columns
-            .iter()
-            .enumerate()
-            .filter(|(index, column)| !column.left_out_if_absent || self.any_present[*index])
-            .map(|(index, column)| Laid {
-                index,
-                heading: column.heading,
-                align: column.align,
-                width: self.widths[index],
-            })
-            .collect()
+    /// The lines of the rows that these are the cells of.
+    fn lines<R: Row>(&self, rows: &[R], columns: &[Laid], place: Place) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(self.text.len() * 2);
+        for (nth, row) in rows.iter().enumerate() {
+            let style = if place.colour { style(row.emphasis()) } else { "" };
+            let cells = columns.iter().map(|column| {
+                let at = nth * self.stride + column.index;
+                let start = at.checked_sub(1).map_or(0, |before| self.ends[before].offset);
+                (&self.text[start..self.ends[at].offset], self.ends[at].width)
+            });
+            write_line(cells, columns, style, place, &mut lines);
+        }
+        lines
     }
+}
 
-    fn write_heading(&self, columns: &[Laid], place: Place, out: &mut dyn Write) -> io::Result<()> {
-        let style = if place.colour { HEADING } else { "" };
-        let cells = columns.iter().map(|column| (column.heading, width(column.heading)));
-        write_line(cells, columns, style, place, out)
-    }
-
-    fn write_row(
-        &self,
-        nth: usize,
-        columns: &[Laid],
-        style: &str,
-        place: Place,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        let cells = columns.iter().map(|column| {
-            let at = nth * self.stride + column.index;
-            let start = at.checked_sub(1).map_or(0, |before| self.ends[before].offset);
-            (&self.text[start..self.ends[at].offset], self.ends[at].width)
-        });
-        write_line(cells, columns, style, place, out)
-    }
+fn heading(columns: &[Laid], place: Place) -> Vec<u8> {
+    let style = if place.colour { HEADING } else { "" };
+    let cells = columns.iter().map(|column| (column.heading, width(column.heading)));
+    let mut line = Vec::new();
+    write_line(cells, columns, style, place, &mut line);
+    line
 }
 
 fn write_line<'a>(
@@ -135,9 +139,9 @@ fn write_line<'a>(
     columns: &[Laid],
     style: &str,
     place: Place,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    out.write_all(style.as_bytes())?;
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(style.as_bytes());
     let mut used = 0;
     for (nth, (column, (text, text_width))) in columns.iter().zip(cells).enumerate() {
         let last = nth + 1 == columns.len();
@@ -149,22 +153,22 @@ fn write_line<'a>(
         let (text, mark, text_width) = cut(text, text_width, room);
         let padding = column.width.saturating_sub(text_width);
         if column.align == Align::Right {
-            write_spaces(padding, out)?;
+            write_spaces(padding, out);
         }
-        out.write_all(text.as_bytes())?;
-        out.write_all(mark.as_bytes())?;
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(mark.as_bytes());
         if !last {
             if column.align == Align::Left {
-                write_spaces(padding, out)?;
+                write_spaces(padding, out);
             }
-            out.write_all(GAP.as_bytes())?;
+            out.extend_from_slice(GAP.as_bytes());
         }
         used += column.width + GAP.len();
     }
     if !style.is_empty() {
-        out.write_all(RESET.as_bytes())?;
+        out.extend_from_slice(RESET.as_bytes());
     }
-    out.write_all(b"\n")
+    out.push(b'\n');
 }
 
 /// `text` cut to `room` columns, the mark that says so, and the width of both.
@@ -199,13 +203,8 @@ fn width(text: &str) -> usize {
     }
 }
 
-fn write_spaces(mut count: usize, out: &mut dyn Write) -> io::Result<()> {
-    while count > 0 {
-        let some = count.min(SPACES.len());
-        out.write_all(&SPACES.as_bytes()[..some])?;
-        count -= some;
-    }
-    Ok(())
+fn write_spaces(count: usize, out: &mut Vec<u8>) {
+    out.resize(out.len() + count, b' ');
 }
 
 #[cfg(test)]

@@ -8708,12 +8708,23 @@ pub struct Socket {
 /// Where an internet socket is bound to, or connected to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SocketAddress {
-    /// 4 or 16 bytes in network order.
-    #[prost(bytes = "vec", tag = "1")]
-    pub ip: ::prost::alloc::vec::Vec<u8>,
     /// Of raw sockets as local port: the protocol number. Of ICMP as local port: the identifier.
     #[prost(uint32, tag = "2")]
     pub port: u32,
+    #[prost(oneof = "socket_address::Ip", tags = "1, 3")]
+    pub ip: ::core::option::Option<socket_address::Ip>,
+}
+/// Nested message and enum types in `SocketAddress`.
+pub mod socket_address {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Ip {
+        /// The first byte of the address is the highest of the number.
+        #[prost(fixed32, tag = "1")]
+        Ipv4(u32),
+        /// 16 bytes in network order.
+        #[prost(bytes, tag = "3")]
+        Ipv6(::prost::alloc::vec::Vec<u8>),
+    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SocketTimer {

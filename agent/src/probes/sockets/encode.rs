@@ -123,8 +123,8 @@ impl Row {
     /// The fields of `SocketAddress`.
     fn address(&mut self, address: &SocketAddr) {
         match address.ip() {
-            IpAddr::V4(ip) => self.text(1, &ip.octets()),
-            IpAddr::V6(ip) => self.text(1, &ip.octets()),
+            IpAddr::V4(ip) => self.fixed32(1, ip.to_bits()),
+            IpAddr::V6(ip) => self.text(3, &ip.octets()),
         }
         self.number(2, address.port());
     }
@@ -178,8 +178,16 @@ impl Row {
     /// A field that is there, whatever its value. Wire type 0.
     #[inline]
     fn present(&mut self, field: u8, value: impl Into<u64>) {
-        self.varint(u64::from(field) << 3);
-        self.varint(value.into());
+        let Some(place) = self.bytes.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) else { return };
+        let value_at = varint(place, 0, u64::from(field) << 3);
+        self.length += varint(place, value_at, value.into());
+    }
+
+    /// A field of four bytes, the lowest first. Wire type 5.
+    #[inline]
+    fn fixed32(&mut self, field: u8, value: u32) {
+        self.varint(u64::from(field) << 3 | 5);
+        value.to_le_bytes().into_iter().for_each(|byte| self.byte(byte));
     }
 
     /// A field of less than 128 bytes. Wire type 2.
@@ -204,14 +212,10 @@ impl Row {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is written")]
     #[inline]
-    fn varint(&mut self, mut value: u64) {
-        while value > 0x7f {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
+    fn varint(&mut self, value: u64) {
+        let Some(place) = self.bytes.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) else { return };
+        self.length += varint(place, 0, value);
     }
 
     #[inline]
@@ -221,6 +225,23 @@ impl Row {
             self.length += 1;
         }
     }
+}
+
+/// Room for the number of a field and its value, at most 2 and 10 bytes, in a power of two: the compiler then needs no
+/// check for each byte.
+type Place = [u8; 16];
+
+/// Writes `value` at `at`, and returns where it ends.
+#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is written")]
+#[inline]
+fn varint(place: &mut Place, mut at: usize, mut value: u64) -> usize {
+    while value > 0x7f {
+        place[at % place.len()] = value as u8 | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    place[at % place.len()] = value as u8;
+    at + 1
 }
 
 /// A field of `TcpInfo`: its number, where it stands in the kernel's structure, and whether it may be absent.

@@ -1,6 +1,6 @@
 //! Sockets as the contract has them, but for internet sockets of sock_diag: see `encode`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use dbgctl_linux::netlink::inet_diag::Memory;
 use dbgctl_linux::netlink::netlink_diag::NetlinkSocket;
@@ -27,14 +27,6 @@ pub(super) fn family(address: &SocketAddr) -> SocketFamily {
 /// Whether there is no other end.
 pub(super) fn is_nowhere(address: &SocketAddr) -> bool {
     address.port() == 0 && address.ip().is_unspecified()
-}
-
-fn of_address(address: SocketAddr) -> v1::SocketAddress {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    v1::SocketAddress { ip, port: address.port().into() }
 }
 
 fn of_memory(memory: Memory) -> v1::SocketMemory {
@@ -154,8 +146,8 @@ pub(super) fn of_procfs(kind: &Kind, socket: &Socket) -> v1::Socket {
             if kind.file.ends_with('6') {
                 message.family = SocketFamily::Ipv6.into();
             }
-            message.local = Some(of_address(*local));
-            message.peer = socket.remote.map(of_address);
+            message.local = Some((*local).into());
+            message.peer = socket.remote.map(Into::into);
         }
         Name::Local(name) => {
             let name = Some(name.to_vec());

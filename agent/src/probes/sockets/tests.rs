@@ -43,13 +43,13 @@ fn encoded(payloads: &[&[u8]], details: bool) -> Vec<v1::Socket> {
     let (encoded, rows) = encoder.take();
     let sockets = SocketBatch::decode(encoded.as_slice()).unwrap().sockets;
     assert_eq!(sockets.len() as u64, rows);
-    sockets
+    sockets.into_iter().map(|socket| *socket).collect()
 }
 
 #[cfg(target_endian = "little")]
 #[test]
 fn every_field_of_a_connection_arrives_where_the_contract_has_it() {
-    let address = |ip: [u8; 4], port| Some(v1::SocketAddress { ip: ip.to_vec(), port });
+    let address = |ip: [u8; 4], port| Some(v1::SocketAddress::from(std::net::SocketAddr::from((ip, port))));
     let expected = v1::Socket {
         protocol: SocketProtocol::Tcp.into(),
         family: v1::SocketFamily::Ipv4.into(),

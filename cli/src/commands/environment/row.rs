@@ -1,7 +1,7 @@
 //! Variables as a table has them, and environments as programs want them.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use dbgctl_proto::v1::{EnvironmentVariable, ProcessEnvironment, Redaction};
 
@@ -17,7 +17,7 @@ const MANY_PIDS: usize = 1000;
 pub(super) struct VariableRow {
     pub(super) variable: EnvironmentVariable,
     /// `all`, or pids. Empty if there is but one process.
-    holders: Rc<str>,
+    holders: Arc<str>,
 }
 
 impl Row for VariableRow {
@@ -88,7 +88,7 @@ impl Variables {
             ))
         });
         // Most variables have the same holders as another.
-        let mut words: HashMap<Vec<u32>, Rc<str>> = HashMap::new();
+        let mut words: HashMap<Vec<u32>, Arc<str>> = HashMap::new();
         let row = |(variable, firsts): (&EnvironmentVariable, Vec<u32>)| {
             let holders = words.entry(firsts).or_insert_with_key(|firsts| {
                 let of = |first: &u32| sharing.get(first).map(Vec::as_slice).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Variables {
                 pids.dedup();
                 holders_in_words(&pids, processes.len(), wide).into()
             });
-            VariableRow { holders: Rc::clone(holders), variable: variable.clone() }
+            VariableRow { holders: Arc::clone(holders), variable: variable.clone() }
         };
         Self { rows: rows.into_iter().map(row).collect() }
     }

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use dbgctl_proto::v1::SocketAddress;
 
-use super::address;
 use super::row::SocketRow;
 
 /// An address, or a network such as `10.0.0.0/8`.
@@ -39,7 +38,7 @@ impl Network {
     }
 
     fn holds(&self, end: &SocketAddress) -> bool {
-        let Some(ip) = address::ip(end) else { return false };
+        let Some(ip) = end.ip() else { return false };
         // An IPv4 address that is written as one of IPv6 is meant as well.
         let ip = if self.ip.is_ipv4() { ip.to_canonical() } else { ip };
         match (self.ip, ip) {
@@ -89,16 +88,13 @@ impl Holder {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::net::SocketAddr;
 
     use super::*;
 
     fn holds(network: &str, ip: &str) -> bool {
-        let ip = match ip.parse().unwrap() {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
-        network.parse::<Network>().unwrap().holds(&SocketAddress { ip, port: 1 })
+        let end = SocketAddr::new(ip.parse().unwrap(), 1).into();
+        network.parse::<Network>().unwrap().holds(&end)
     }
 
     #[test]

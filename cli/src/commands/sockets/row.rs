@@ -40,7 +40,7 @@ pub(super) struct Rates {
 /// A socket, with who holds it.
 #[derive(Debug, Clone)]
 pub(super) struct SocketRow {
-    pub(super) socket: Socket,
+    pub(super) socket: Box<Socket>,
     pub(super) trouble: Trouble,
     pub(super) owners: Vec<Owner>,
     /// Of a connected local socket.
@@ -356,7 +356,7 @@ fn nested<T: Copy>(
 
 fn address_fields(name: &str, address: Option<&SocketAddress>, object: &mut Object<'_>) {
     nested(name, address, object, |address, object| {
-        object.text("ip", address::ip(address).map(|ip| ip.to_string()).as_deref());
+        object.text("ip", address.ip().map(|ip| ip.to_string()).as_deref());
         object.number("port", u64::from(address.port));
     });
 }

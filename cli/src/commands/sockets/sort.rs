@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::row::SocketRow;
-use super::{address, trouble, words};
+use super::{trouble, words};
 use crate::commands::order;
 use crate::render::cell;
 
@@ -98,7 +98,7 @@ impl Field {
         let number = |value: Option<u64>| value.map_or(Value::Absent, Value::Number);
         let place = |rank: usize| Value::Number(u64::try_from(rank).unwrap_or(u64::MAX));
         let end = |end: &Option<dbgctl_proto::v1::SocketAddress>, text: String| match end {
-            Some(end) => address::ip(end).map_or(Value::Absent, |ip| Value::Address(ip, end.port)),
+            Some(end) => end.ip().map_or(Value::Absent, |ip| Value::Address(ip, end.port)),
             None if text.is_empty() => Value::Absent,
             None => Value::Text(text),
         };

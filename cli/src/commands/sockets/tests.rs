@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use clap::{Args as _, FromArgMatches as _};
 use dbgctl_proto::SocketBatch;
 use dbgctl_proto::v1::list_sockets_response::Part;
+use dbgctl_proto::v1::socket_address::Ip;
 use dbgctl_proto::v1::socket_service_server::{SocketService, SocketServiceServer};
 use dbgctl_proto::v1::{
     End, Gap, ListSocketsRequest, ListSocketsResponse, Socket, SocketAddress, SocketListHeader, SocketOwner,
@@ -37,7 +38,7 @@ impl SocketService for Fake {
 }
 
 fn end(port: u32) -> Option<SocketAddress> {
-    Some(SocketAddress { ip: vec![10, 0, 0, 1], port })
+    Some(SocketAddress { ip: Some(Ip::Ipv4(0x0a00_0001)), port })
 }
 
 fn tcp(inode: u64, state: SocketState, port: u32) -> Socket {
@@ -74,7 +75,13 @@ fn answer(seconds: u64, sockets: Vec<Socket>, owners: Vec<Part>) -> Vec<Part> {
     let header = SocketListHeader { sampled_boottime_nanos: seconds * SECOND, ..SocketListHeader::default() };
     let sent = u64::try_from(sockets.len()).unwrap();
     let summary = Summary { sent, end: End::Complete.into(), ..Summary::default() };
-    let mut parts = vec![Part::Header(header), Part::Batch(SocketBatch { encoded: Vec::new(), sockets })];
+    let mut parts = vec![
+        Part::Header(header),
+        Part::Batch(SocketBatch {
+            encoded: Vec::new(),
+            sockets: sockets.into_iter().map(Box::new).collect(),
+        }),
+    ];
     parts.extend(owners);
     parts.push(Part::Summary(summary));
     parts
@@ -193,7 +200,7 @@ async fn what_an_agent_leaves_out_or_makes_up_breaks_nothing() {
     let odd = Socket {
         protocol: 99,
         state: -5,
-        local: Some(SocketAddress { ip: vec![1, 2, 3], port: u32::MAX }),
+        local: Some(SocketAddress { ip: Some(Ip::Ipv6(vec![1, 2, 3])), port: u32::MAX }),
         ..Socket::default()
     };
     let mut parts = answer(5, vec![Socket::default(), odd], vec![owner(1, b"x\x1b[2J", &[0, u64::MAX])]);

@@ -72,13 +72,9 @@ impl Trouble {
 /// The order of a list with the worst first; what is equally bad by type, state and ports.
 pub(super) fn key(row: &SocketRow) -> impl Ord + use<> {
     let socket = &row.socket;
-    let port = |end: &Option<SocketAddress>| end.as_ref().map(|end| end.port);
-    (
-        Reverse(row.trouble),
-        words::protocol_rank(socket.protocol),
-        words::state_rank(socket.state),
-        port(&socket.local),
-        port(&socket.peer),
-        socket.inode,
-    )
+    // One number, since there may be very many to compare. A socket without an end comes before those of any port.
+    let port = |end: &Option<SocketAddress>| end.as_ref().map_or(0, |end| u128::from(end.port) + 1);
+    let rank = |rank: usize| u128::try_from(rank).unwrap_or(u128::MAX);
+    let ranks = rank(words::protocol_rank(socket.protocol)) << 8 | rank(words::state_rank(socket.state));
+    (Reverse(row.trouble), ranks << 80 | port(&socket.local) << 40 | port(&socket.peer), socket.inode)
 }
