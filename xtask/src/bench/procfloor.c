@@ -7,7 +7,7 @@
 //   procfloor memory       the same with their memory and congestion control
 //   procfloor listening    only those that listen
 //   procfloor owners       as tcp, and stat and fdinfo of every open file of every process
-//   procfloor run COMMAND  runs COMMAND with its output thrown away
+//   procfloor run COMMAND  runs COMMAND and reads what it writes, as whoever asked it would
 //
 // Prints: user and system CPU time and wall time in microseconds, processes or sockets, bytes read.
 #define _GNU_SOURCE
@@ -139,14 +139,22 @@ static void sockets(const char *what) {
 }
 
 static void run(char **command) {
+    static char buffer[256 << 10];
+    int ends[2], status;
+    if (pipe(ends))
+        fail("pipe");
     pid_t child = fork();
     if (child == 0) {
-        int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, 1);
+        dup2(ends[1], 1);
+        close(ends[0]);
+        close(ends[1]);
         execv(command[0], command);
         _exit(127);
     }
-    int status;
+    close(ends[1]);
+    ssize_t count;
+    while ((count = read(ends[0], buffer, sizeof buffer)) > 0)
+        bytes += count;
     waitpid(child, &status, 0);
     if (status) {
         fprintf(stderr, "%s: status %x\n", command[0], status);
