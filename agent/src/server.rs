@@ -22,8 +22,8 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const CALL_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
-/// Calls at the same time on one connection. More wait for their turn.
-const CALLS: u32 = 32;
+/// Calls at the same time on one connection: all that may be forwarded, and room for others. More wait for their turn.
+const CALLS: u32 = 256 + 32;
 
 /// Serves `connections` until `over`, then gives calls in flight no more time.
 ///

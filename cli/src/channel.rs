@@ -80,6 +80,12 @@ pub(crate) async fn handshake(channel: &Channel) -> Result<v1::HandshakeResponse
     Err(HandshakeError::OtherProtocol { agent: answer.version, protocol: answer.protocol })
 }
 
+/// Asks the agent whether it still answers. It counts as a question: a session is not idle then.
+pub(crate) async fn still_there(channel: &Channel) -> Result<(), tonic::Status> {
+    let request = v1::HandshakeRequest { version: env!("CARGO_PKG_VERSION").to_owned() };
+    agent(channel).handshake(request).await.map(drop)
+}
+
 /// Lets the agent outlive this connection.
 pub(crate) async fn keep(
     channel: &Channel,

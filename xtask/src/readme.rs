@@ -32,6 +32,7 @@ const VERBS: &[(&str, &str)] = &[
     ("SocketService", "sockets"),
     ("InterfaceService", "net"),
     ("ConnectService", "connect"),
+    ("ForwardService", "port-forward"),
 ];
 
 /// Services that are not probes: they serve the session itself.

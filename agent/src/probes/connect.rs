@@ -1,19 +1,20 @@
 //! Opens TCP connections from the target's network namespace, and says why one does not open.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, LONGEST_HOST_BYTES, MOST_CONNECT_ATTEMPTS};
+use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, MOST_CONNECT_ATTEMPTS};
 use dbgctl_proto::v1::connect_service_server::{ConnectService, ConnectServiceServer};
 use dbgctl_proto::{MAX_MESSAGE_BYTES, v1};
 use nix::errno::Errno;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tonic::{Request, Response, Status};
 
 use crate::error::{BadRequest, ProbeError};
+use crate::resolve::{self, Resolved, resolve};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -49,80 +50,66 @@ impl TryFrom<v1::ConnectRequest> for Plan {
     type Error = BadRequest;
 
     fn try_from(request: v1::ConnectRequest) -> Result<Self, BadRequest> {
-        if request.host.is_empty() || request.host.len() > LONGEST_HOST_BYTES {
-            return Err(BadRequest::new("host", format!("is not between 1 and {LONGEST_HOST_BYTES} bytes")));
-        }
-        let port = u16::try_from(request.port).ok().and_then(NonZeroU16::new);
-        let port = port.ok_or_else(|| BadRequest::new("port", "is not between 1 and 65535"))?;
-        let timeout = match request.timeout {
-            None => DEFAULT_TIMEOUT,
-            Some(given) => Duration::try_from(given)
-                .ok()
-                .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_CONNECT_TIMEOUT)
-                .ok_or_else(|| BadRequest::new("timeout", "is not between 0 and 60 seconds"))?,
-        };
-        Ok(Self { host: request.host, port, timeout })
+        resolve::check(&request.host)?;
+        Ok(Self { port: port(request.port)?, timeout: time(request.timeout)?, host: request.host })
     }
+}
+
+/// Checks a port of a request.
+pub(super) fn port(port: u32) -> Result<NonZeroU16, BadRequest> {
+    let port = u16::try_from(port).ok().and_then(NonZeroU16::new);
+    port.ok_or_else(|| BadRequest::new("port", "is not between 1 and 65535"))
+}
+
+/// Checks how long each address may take.
+pub(super) fn time(timeout: Option<prost_types::Duration>) -> Result<Duration, BadRequest> {
+    let Some(given) = timeout else { return Ok(DEFAULT_TIMEOUT) };
+    Duration::try_from(given)
+        .ok()
+        .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST_CONNECT_TIMEOUT)
+        .ok_or_else(|| BadRequest::new("timeout", "is not between 0 and 60 seconds"))
 }
 
 async fn collect(plan: &Plan) -> v1::ConnectResponse {
     let mut response = v1::ConnectResponse::default();
-    let addresses = match plan.host.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let started = Instant::now();
-            let answer = resolve(plan).await;
-            response.resolve_nanos = Some(nanos(started.elapsed()));
-            match answer {
-                Ok(addresses) => addresses,
-                Err(reason) => {
-                    response.resolve_error = reason;
-                    return response;
-                }
-            }
+    let Resolved { took, addresses } = resolve(&plan.host, plan.port.get(), plan.timeout).await;
+    response.resolve_nanos = took.map(nanos);
+    let addresses = match addresses {
+        Ok(addresses) => addresses,
+        Err(reason) => {
+            response.resolve_error = reason;
+            return response;
         }
     };
     // A name with more is left unfinished, and the answer says so.
     let left_out = addresses.len().saturating_sub(MOST_CONNECT_ATTEMPTS);
     response.addresses_left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
     for address in addresses.into_iter().take(MOST_CONNECT_ATTEMPTS) {
-        response.attempts.push(attempt(SocketAddr::new(address, plan.port.get()), plan.timeout).await);
+        let (attempt, _closed_at_once) = attempt(address, plan.timeout).await;
+        response.attempts.push(attempt);
     }
     response
 }
 
-/// The host's addresses in the resolver's order, each once.
-///
-/// The sidecar shares the target's `/etc/resolv.conf` and `/etc/hosts` with its network namespace, so the C
-/// library's resolver asks what the target would ask.
-async fn resolve(plan: &Plan) -> Result<Vec<IpAddr>, String> {
-    let found = match timeout(plan.timeout, lookup_host((plan.host.as_str(), plan.port.get()))).await {
-        Err(_) => return Err(format!("no answer from the resolver within {:?}", plan.timeout)),
-        Ok(Err(error)) => return Err(error.to_string()),
-        Ok(Ok(found)) => found,
-    };
-    let mut addresses = Vec::new();
-    for address in found.map(|found| found.ip()) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    if addresses.is_empty() { Err("the name has no address".to_owned()) } else { Ok(addresses) }
-}
-
-async fn attempt(address: SocketAddr, limit: Duration) -> v1::ConnectAttempt {
+/// Tries one address. The connection is there if, and only if, the attempt says so.
+pub(super) async fn attempt(address: SocketAddr, limit: Duration) -> (v1::ConnectAttempt, Option<TcpStream>) {
     let started = Instant::now();
     let outcome = timeout(limit, TcpStream::connect(address)).await;
     let nanos = nanos(started.elapsed());
-    let (outcome, local, error) = match outcome {
+    let (outcome, stream, error) = match outcome {
         Err(_) => (v1::ConnectOutcome::TimedOut, None, format!("no answer within {limit:?}")),
         Ok(Err(error)) => (classify(&error), None, describe(&error)),
-        Ok(Ok(stream)) => {
-            let local = stream.local_addr().ok().map(|local| local.to_string());
-            (v1::ConnectOutcome::Connected, local, String::new())
-        }
+        Ok(Ok(stream)) => (v1::ConnectOutcome::Connected, Some(stream), String::new()),
     };
-    v1::ConnectAttempt { address: address.ip().to_string(), outcome: outcome.into(), nanos, local, error }
+    let local = stream.as_ref().and_then(|stream| stream.local_addr().ok()).map(|local| local.to_string());
+    let attempt = v1::ConnectAttempt {
+        address: address.ip().to_string(),
+        outcome: outcome.into(),
+        nanos,
+        local,
+        error,
+    };
+    (attempt, stream)
 }
 
 /// Which of the ways to fail it was, from the error number of connect(2).

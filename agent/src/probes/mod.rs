@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod descriptors;
 pub mod environment;
 pub mod files;
+pub mod forward;
 pub mod input_output;
 pub mod interfaces;
 pub mod limits;
@@ -40,6 +41,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(files::mounts::service(sources.clone()))
         .add_service(files::search::service(sources.clone()))
         .add_service(files::usage::service(sources.clone()))
+        .add_service(forward::service())
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))

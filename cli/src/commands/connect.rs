@@ -1,6 +1,6 @@
 //! `connect`: can the target open a TCP connection, and if not, why?
 
-mod peer;
+pub(super) mod peer;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     timeout: Duration,
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(timeout) if !timeout.is_zero() && timeout <= LONGEST_CONNECT_TIMEOUT => Ok(timeout),
         Ok(_) => Err("expected more than 0 and at most 60s".to_owned()),
@@ -101,35 +101,39 @@ impl AttemptRow {
     }
 
     fn result(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self.outcome {
-            Ok(ConnectOutcome::Unspecified) => "unknown",
-            Ok(ConnectOutcome::Connected) => "connected",
-            Ok(ConnectOutcome::Refused) => "refused",
-            Ok(ConnectOutcome::Reset) => "reset",
-            Ok(ConnectOutcome::TimedOut) => "timed out",
-            Ok(ConnectOutcome::Unreachable) => "unreachable",
-            Ok(ConnectOutcome::Failed) => "failed",
-            Err(number) => return Cow::Owned(format!("unknown({number})")),
-        })
+        self.outcome.map_or_else(|number| Cow::Owned(format!("unknown({number})")), |it| result(it).into())
     }
+}
 
-    /// The usual cause, in words that a person can act on.
-    fn usual_cause(&self) -> Option<&'static str> {
-        match self.outcome.ok()? {
-            ConnectOutcome::Refused => {
-                Some("refused: the host is there, but no one listens on that port, or a firewall rejects it")
-            }
-            ConnectOutcome::Reset => {
-                Some("reset: the connection was cut while it was made, often by a proxy or a firewall")
-            }
-            ConnectOutcome::TimedOut => {
-                Some("timed out: no answer; the host is down, or a firewall drops what is sent")
-            }
-            ConnectOutcome::Unreachable => {
-                Some("unreachable: the target has no route there, or a router on the way said so")
-            }
-            ConnectOutcome::Failed | ConnectOutcome::Unspecified | ConnectOutcome::Connected => None,
+/// An outcome in a word or two.
+pub(super) fn result(outcome: ConnectOutcome) -> &'static str {
+    match outcome {
+        ConnectOutcome::Unspecified => "unknown",
+        ConnectOutcome::Connected => "connected",
+        ConnectOutcome::Refused => "refused",
+        ConnectOutcome::Reset => "reset",
+        ConnectOutcome::TimedOut => "timed out",
+        ConnectOutcome::Unreachable => "unreachable",
+        ConnectOutcome::Failed => "failed",
+    }
+}
+
+/// The usual cause, in words that a person can act on.
+pub(super) fn usual_cause(outcome: ConnectOutcome) -> Option<&'static str> {
+    match outcome {
+        ConnectOutcome::Refused => {
+            Some("refused: the host is there, but no one listens on that port, or a firewall rejects it")
         }
+        ConnectOutcome::Reset => {
+            Some("reset: the connection was cut while it was made, often by a proxy or a firewall")
+        }
+        ConnectOutcome::TimedOut => {
+            Some("timed out: no answer; the host is down, or a firewall drops what is sent")
+        }
+        ConnectOutcome::Unreachable => {
+            Some("unreachable: the target has no route there, or a router on the way said so")
+        }
+        ConnectOutcome::Failed | ConnectOutcome::Unspecified | ConnectOutcome::Connected => None,
     }
 }
 
@@ -210,7 +214,7 @@ impl Args {
             (0, all) => format!("{peer}: not connected, {all} addresses tried{resolved}"),
             (some, all) => format!("{peer}: {some} of {all} addresses connected{resolved}"),
         }];
-        for cause in rows.iter().filter_map(AttemptRow::usual_cause) {
+        for cause in rows.iter().filter_map(|row| usual_cause(row.outcome.ok()?)) {
             if !lines.iter().any(|line| line == cause) {
                 lines.push(cause.to_owned());
             }

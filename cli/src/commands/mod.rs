@@ -9,6 +9,7 @@ pub(crate) mod descriptors;
 pub(crate) mod detach;
 pub(crate) mod environment;
 pub(crate) mod files;
+pub(crate) mod forward;
 pub(crate) mod gc;
 #[cfg(test)]
 mod golden;
@@ -148,6 +149,8 @@ verbs! {
     Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
+    /// Make ports of the container's network reachable on this machine (sends traffic)
+    PortForward(forward),
 }
 
 impl Verb {
@@ -300,6 +303,7 @@ mod tests {
             "cp /etc -",
             "access /etc",
             "connect db:5432",
+            "port-forward 8080",
             "top",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {

@@ -152,6 +152,11 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.ForwardService/Forward",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
+    },
+    Needs {
         path: "/dbgctl.v1.IoService/ListIo",
         effect: Effect::Observes,
         capabilities: &[
