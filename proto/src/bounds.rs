@@ -8,6 +8,9 @@ pub const LONGEST_HOST_BYTES: usize = 253;
 /// `ConnectRequest.timeout`.
 pub const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// `ConnectRequest.interface`: `IFNAMSIZ` without the zero.
+pub const LONGEST_INTERFACE_BYTES: usize = 15;
+
 /// `ConnectResponse.attempts`.
 pub const MOST_CONNECT_ATTEMPTS: usize = 16;
 

@@ -26,7 +26,7 @@ use crate::sources::Sources;
 /// Adds every probe, one line each.
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
-        .add_service(connect::service())
+        .add_service(connect::service(sources.clone()))
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))

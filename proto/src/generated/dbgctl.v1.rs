@@ -1295,6 +1295,15 @@ pub struct ConnectRequest {
     /// Time for each address, and for the look-up. Absent: 5 s. At most 60 s.
     #[prost(message, optional, tag = "3")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
+    /// Whether a datagram is sent instead of making a connection.
+    #[prost(bool, tag = "4")]
+    pub udp: bool,
+    /// Address of the target to come from. Empty: as its routes have it. Addresses of the other family are left out.
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+    /// Interface to leave through, whatever the routes say: SO_BINDTODEVICE. Empty: as they say. At most 15 bytes.
+    #[prost(string, tag = "6")]
+    pub interface: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConnectResponse {
@@ -1318,15 +1327,64 @@ pub struct ConnectAttempt {
     pub address: ::prost::alloc::string::String,
     #[prost(enumeration = "ConnectOutcome", tag = "2")]
     pub outcome: i32,
-    /// From the first packet to the outcome.
+    /// From the first packet to the outcome, as the agent's clock has it.
     #[prost(uint64, tag = "3")]
     pub nanos: u64,
-    /// Address and port that the kernel chose on our side. Absent unless connected.
+    /// Address and port that the kernel chose on our side. Absent if nothing was sent.
     #[prost(string, optional, tag = "4")]
     pub local: ::core::option::Option<::prost::alloc::string::String>,
     /// The kernel's words for what went wrong, for example "network is unreachable (ENETUNREACH)".
     #[prost(string, tag = "5")]
     pub error: ::prost::alloc::string::String,
+    /// From SYN to SYN-ACK, as the kernel measured it. Absent unless connected, and if a SYN was sent again.
+    #[prost(uint64, optional, tag = "6")]
+    pub rtt_nanos: ::core::option::Option<u64>,
+    /// The interface that `local` belongs to. Empty if that is not known.
+    #[prost(string, tag = "7")]
+    pub interface: ::prost::alloc::string::String,
+    /// The longest segment that may be sent, and the longest packet. Absent unless connected over TCP.
+    #[prost(uint32, optional, tag = "8")]
+    pub mss_bytes: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "9")]
+    pub path_mtu_bytes: ::core::option::Option<u32>,
+    /// How often the SYN was sent again. Absent if nothing was sent, and over UDP.
+    #[prost(uint32, optional, tag = "10")]
+    pub syn_retransmits: ::core::option::Option<u32>,
+    /// The message that made it fail.
+    #[prost(message, optional, tag = "11")]
+    pub icmp: ::core::option::Option<Icmp>,
+    /// Of the socket that listens there, if there was no answer in time and the address is the target's own.
+    #[prost(message, optional, tag = "12")]
+    pub accept_queue: ::core::option::Option<AcceptQueue>,
+}
+/// A message of ICMP: RFC 792, RFC 1812 5.2.7, RFC 4443.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Icmp {
+    /// Of ICMPv6, whose numbers are others.
+    #[prost(bool, tag = "1")]
+    pub v6: bool,
+    #[prost(uint32, tag = "2")]
+    pub r#type: u32,
+    #[prost(uint32, tag = "3")]
+    pub code: u32,
+    /// Who sent it. Empty if that is not known.
+    #[prost(string, tag = "4")]
+    pub sender: ::prost::alloc::string::String,
+    /// The sender is the target itself: its kernel or its packet filter.
+    #[prost(bool, tag = "5")]
+    pub sent_by_target: bool,
+    /// Of the next hop, if the packet was too big for it. 0: it was not, or that was not said.
+    #[prost(uint32, tag = "6")]
+    pub mtu_bytes: u32,
+}
+/// Connections that wait to be accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptQueue {
+    #[prost(uint32, tag = "1")]
+    pub waiting: u32,
+    /// One more than this may wait.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1339,10 +1397,25 @@ pub enum ConnectOutcome {
     Reset = 3,
     /// No answer in time.
     TimedOut = 4,
-    /// ENETUNREACH, EHOSTUNREACH: no route, or a router or neighbour said so.
+    /// A router on the way, or the host, said so: see `icmp`, which only Linux before 5.8 does not tell of TCP.
     Unreachable = 5,
     /// Anything else, see `error`.
     Failed = 6,
+    /// The target's own routes have no way there: ENETUNREACH, or one that says unreachable (EHOSTUNREACH) or blackhole
+    /// (EINVAL). Nothing was sent.
+    NoRoute = 7,
+    /// Somebody forbids it: a prohibit route (EACCES) or the packet filter (EPERM) of the target; or one on the way, which
+    /// says so, see `icmp`.
+    Prohibited = 8,
+    /// There should be a host of that address, or a router, on a network that the target is in, and none answers: ARP, NDP.
+    NoNeighbour = 9,
+    /// EADDRNOTAVAIL: there is no address or no port of the target's to come from.
+    NoLocalAddress = 10,
+    /// Over UDP: a datagram came back.
+    Answered = 11,
+    /// Over UDP: nothing came back in time. Whoever has nothing to say to an empty datagram looks the same as one who is not
+    /// there.
+    Silent = 12,
 }
 impl ConnectOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1358,6 +1431,12 @@ impl ConnectOutcome {
             Self::TimedOut => "CONNECT_OUTCOME_TIMED_OUT",
             Self::Unreachable => "CONNECT_OUTCOME_UNREACHABLE",
             Self::Failed => "CONNECT_OUTCOME_FAILED",
+            Self::NoRoute => "CONNECT_OUTCOME_NO_ROUTE",
+            Self::Prohibited => "CONNECT_OUTCOME_PROHIBITED",
+            Self::NoNeighbour => "CONNECT_OUTCOME_NO_NEIGHBOUR",
+            Self::NoLocalAddress => "CONNECT_OUTCOME_NO_LOCAL_ADDRESS",
+            Self::Answered => "CONNECT_OUTCOME_ANSWERED",
+            Self::Silent => "CONNECT_OUTCOME_SILENT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1370,6 +1449,12 @@ impl ConnectOutcome {
             "CONNECT_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
             "CONNECT_OUTCOME_UNREACHABLE" => Some(Self::Unreachable),
             "CONNECT_OUTCOME_FAILED" => Some(Self::Failed),
+            "CONNECT_OUTCOME_NO_ROUTE" => Some(Self::NoRoute),
+            "CONNECT_OUTCOME_PROHIBITED" => Some(Self::Prohibited),
+            "CONNECT_OUTCOME_NO_NEIGHBOUR" => Some(Self::NoNeighbour),
+            "CONNECT_OUTCOME_NO_LOCAL_ADDRESS" => Some(Self::NoLocalAddress),
+            "CONNECT_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "CONNECT_OUTCOME_SILENT" => Some(Self::Silent),
             _ => None,
         }
     }
@@ -1457,8 +1542,8 @@ pub mod connect_service_client {
         }
         /// Resolves the host as the target would, then tries every address once, in the resolver's order.
         ///
-        /// Each connection is closed at once; nothing is written on it. A failure to connect is an answer,
-        /// not an error of the call.
+        /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
+        /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
         pub async fn connect(
             &mut self,
             request: impl tonic::IntoRequest<super::ConnectRequest>,
@@ -1501,8 +1586,8 @@ pub mod connect_service_server {
     pub trait ConnectService: std::marker::Send + std::marker::Sync + 'static {
         /// Resolves the host as the target would, then tries every address once, in the resolver's order.
         ///
-        /// Each connection is closed at once; nothing is written on it. A failure to connect is an answer,
-        /// not an error of the call.
+        /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
+        /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
         async fn connect(
             &self,
             request: tonic::Request<super::ConnectRequest>,

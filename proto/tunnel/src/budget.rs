@@ -50,7 +50,7 @@ struct Debt {
 }
 
 impl Credit<'_> {
-    /// Returns as soon as something may be sent, and how much.
+    /// Returns as soon as something may be sent, and how much until something is refunded.
     pub(crate) async fn some(&self) -> usize {
         loop {
             if self.own.available_permits() < LONGEST_DATA_BYTES {
@@ -67,7 +67,8 @@ impl Credit<'_> {
 
     /// So much has been sent, and not more than there was.
     pub(crate) fn spend(&self, bytes: usize) {
-        self.own.forget_permits(bytes);
+        let forgotten = self.own.forget_permits(bytes);
+        debug_assert_eq!(forgotten, bytes, "more was sent than there was credit for");
         self.debt().on_the_way += bytes;
     }
 

@@ -122,9 +122,10 @@ impl Line<'_> {
     /// From the connection to the frames, until its peer closes its half.
     async fn read<E>(&self, connection: ReadHalf<'_>, sent_bytes: &AtomicU64) -> Result<(), Ended<E>> {
         loop {
-            let room = self.credit.some().await.min(LONGEST_DATA_BYTES);
+            // Room is made when there is something to read: idle connections take none, and credit that is not used at once
+            // may be gone.
             connection.readable().await.map_err(Ended::ResetHere)?;
-            // Room is made when there is something to read: idle connections take none.
+            let room = self.credit.some().await.min(LONGEST_DATA_BYTES);
             let mut data = BytesMut::with_capacity(room);
             let length = match connection.try_read_buf(&mut data) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
