@@ -8,6 +8,7 @@ pub mod figures;
 pub mod host;
 pub mod hung_mount;
 pub mod images;
+pub mod network;
 pub mod private_engine;
 pub mod proxy;
 pub mod questions;
