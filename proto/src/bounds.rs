@@ -14,6 +14,18 @@ pub const LONGEST_INTERFACE_BYTES: usize = 15;
 /// `ConnectResponse.attempts`.
 pub const MOST_CONNECT_ATTEMPTS: usize = 16;
 
+/// `TlsOptions.alpn`.
+pub const MOST_ALPN: usize = 8;
+
+/// Each of `TlsOptions.alpn`.
+pub const LONGEST_ALPN_BYTES: usize = 255;
+
+/// `TlsHandshake.certificates`.
+pub const MOST_CERTIFICATES: usize = 16;
+
+/// `TlsHandshake.certificates` together.
+pub const LONGEST_CHAIN_BYTES: usize = 256 << 10;
+
 /// `KeepRequest.time_to_live` and `KeepRequest.idle`.
 pub const LONGEST_STAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -32,6 +32,7 @@ const VERBS: &[(&str, &str)] = &[
     ("SocketService", "sockets"),
     ("InterfaceService", "net"),
     ("ConnectService", "connect"),
+    ("TlsService", "tls"),
     ("ForwardService", "port-forward"),
 ];
 

@@ -132,6 +132,43 @@ async fn collect(plan: &Plan, sources: &Arc<Sources>) -> v1::ConnectResponse {
     response
 }
 
+/// What came of reaching a host.
+pub(super) struct Reached {
+    /// How long the look-up took. `None`: the host is an address.
+    pub(super) resolve_nanos: Option<u64>,
+    /// Why there is no address to try.
+    pub(super) resolve_error: String,
+    /// What became of each address that was tried.
+    pub(super) attempts: Vec<v1::ConnectAttempt>,
+    /// That of the last attempt, if it succeeded.
+    pub(super) connection: Option<TcpStream>,
+}
+
+/// Connects to the first address of a host that takes it.
+pub(super) async fn reach(host: &str, port: u16, limit: Duration) -> Reached {
+    let Resolved { took, addresses } = resolve(host, port, limit).await;
+    let mut reached = Reached {
+        resolve_nanos: took.map(nanos),
+        resolve_error: String::new(),
+        attempts: Vec::new(),
+        connection: None,
+    };
+    match addresses {
+        Err(reason) => reached.resolve_error = reason,
+        Ok(addresses) => {
+            for address in addresses.into_iter().take(MOST_CONNECT_ATTEMPTS) {
+                let (attempt, connection) = attempt(address, limit).await;
+                reached.attempts.push(attempt);
+                reached.connection = connection;
+                if reached.connection.is_some() {
+                    break;
+                }
+            }
+        }
+    }
+    reached
+}
+
 /// Tries one address, as the routes have it. The connection is there if, and only if, the attempt says so.
 pub(super) async fn attempt(address: SocketAddr, limit: Duration) -> (v1::ConnectAttempt, Option<TcpStream>) {
     socket::connect(address, &From::default(), limit).await
@@ -167,7 +204,8 @@ fn takes(listener: &InetSocket<'_>, address: SocketAddr) -> bool {
         && (bound.is_unspecified() || bound == address.ip().to_canonical())
 }
 
-fn nanos(duration: Duration) -> u64 {
+/// A duration as the contract has it.
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -16,12 +16,21 @@ pub mod processes;
 mod sample;
 pub mod sockets;
 pub mod stack;
+pub mod tls;
 
 use std::sync::Arc;
 
+use tonic::Request;
 use tonic::service::RoutesBuilder;
 
+use crate::guard::Lacking;
 use crate::sources::Sources;
+
+/// Whether a call can not look into processes of the target.
+fn lacks_ptrace<R>(request: &Request<R>) -> bool {
+    let lacking = request.extensions().get::<Lacking>();
+    lacking.is_some_and(|lacking| lacking.0.contains(&"CAP_SYS_PTRACE"))
+}
 
 /// Adds every probe, one line each.
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
@@ -46,5 +55,6 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))
         .add_service(sockets::service(sources.clone()))
-        .add_service(stack::service(sources.clone()));
+        .add_service(stack::service(sources.clone()))
+        .add_service(tls::service(sources.clone()));
 }

@@ -94,8 +94,25 @@ fn interface_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Why a host was not reached, in sentences.
+pub(super) fn not_reached(peer: &Peer, resolve_error: &str, attempts: &[ConnectAttempt]) -> Vec<String> {
+    if attempts.is_empty() {
+        let layer = if words::is_name(&peer.host) { "the name does not resolve: " } else { "" };
+        let why = Some(resolve_error).filter(|why| !why.is_empty());
+        return vec![format!("{layer}{}", why.unwrap_or("the agent tried no address and did not say why"))];
+    }
+    let mut lines = Vec::new();
+    for attempt in attempts.iter().take(MOST_CONNECT_ATTEMPTS) {
+        let line = words::cause(attempt).unwrap_or_else(|| format!("{}: {}", attempt.address, attempt.error));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
 /// One address and what came of it.
-struct AttemptRow {
+pub(super) struct AttemptRow {
     attempt: ConnectAttempt,
     /// The address with its port.
     address: String,
@@ -173,7 +190,7 @@ impl Row for AttemptRow {
 }
 
 impl AttemptRow {
-    fn new(attempt: ConnectAttempt, port: NonZeroU16) -> Self {
+    pub(super) fn new(attempt: ConnectAttempt, port: NonZeroU16) -> Self {
         let address = with_port(&attempt.address, port);
         let outcome = ConnectOutcome::try_from(attempt.outcome).map_err(|_| attempt.outcome);
         Self { attempt, address, outcome }

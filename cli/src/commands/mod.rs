@@ -27,6 +27,7 @@ pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod stack;
 mod stream;
+pub(crate) mod tls;
 pub(crate) mod top;
 mod watch;
 
@@ -149,6 +150,8 @@ verbs! {
     Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
+    /// Shake hands with a TLS server, and judge its certificates (sends traffic)
+    Tls(tls),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
 }
@@ -303,6 +306,7 @@ mod tests {
             "cp /etc -",
             "access /etc",
             "connect db:5432",
+            "tls db:5432",
             "port-forward 8080",
             "top",
         ];

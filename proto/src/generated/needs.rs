@@ -286,6 +286,17 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.TlsService/Handshake",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to judge certificates with the target's own trust store",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.UsageService/MeasureUsage",
         effect: Effect::Observes,
         capabilities: &[
