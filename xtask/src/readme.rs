@@ -33,6 +33,7 @@ const VERBS: &[(&str, &str)] = &[
     ("InterfaceService", "net"),
     ("ConnectService", "connect"),
     ("TlsService", "tls"),
+    ("HttpService", "http"),
     ("ForwardService", "port-forward"),
 ];
 

@@ -7,6 +7,7 @@ pub mod descriptors;
 pub mod environment;
 pub mod files;
 pub mod forward;
+pub mod http;
 pub mod input_output;
 pub mod interfaces;
 pub mod limits;
@@ -51,6 +52,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(files::search::service(sources.clone()))
         .add_service(files::usage::service(sources.clone()))
         .add_service(forward::service())
+        .add_service(http::service(sources.clone()))
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))

@@ -2,7 +2,7 @@
 
 pub(super) mod session;
 pub(super) mod trust;
-mod verdict;
+pub(super) mod verdict;
 
 use std::num::NonZeroU16;
 use std::sync::Arc;

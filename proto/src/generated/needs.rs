@@ -157,6 +157,28 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.TlsService/Handshake",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to judge certificates with the target's own trust store",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.HttpService/Exchange",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to judge certificates with the target's own trust store",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.IoService/ListIo",
         effect: Effect::Observes,
         capabilities: &[
@@ -281,17 +303,6 @@ pub const NEEDS: &[Needs] = &[
             Capability {
                 name: "CAP_DAC_READ_SEARCH",
                 reason: "to read the system calls of threads of other users",
-                optional: true,
-            },
-        ],
-    },
-    Needs {
-        path: "/dbgctl.v1.TlsService/Handshake",
-        effect: Effect::SendsTraffic,
-        capabilities: &[
-            Capability {
-                name: "CAP_SYS_PTRACE",
-                reason: "to judge certificates with the target's own trust store",
                 optional: true,
             },
         ],

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -52,15 +52,15 @@ pub(in crate::probes) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
     let witness = Arc::new(Witness::default());
     let started = Instant::now();
     let mut handshake = v1::TlsHandshake::default();
-    let first = Arc::new(Mutex::new(Vec::new()));
-    let tap = Tap { stream: connection, first: first.clone() };
+    let first = First::default();
+    let tap = Tap::new(connection, first.clone());
     let connecting = async {
         let connector = TlsConnector::from(Arc::new(config(options, witness.clone())?));
         connector.connect(options.server_name.clone(), tap).await
     };
     let finished = timeout(limit, connecting).await;
     handshake.nanos = nanos(started.elapsed());
-    let first = std::mem::take(&mut *first.lock().unwrap_or_else(PoisonError::into_inner));
+    let first = first.take();
     let stream = match finished {
         Ok(Ok(stream)) => {
             agreed(&stream, &mut handshake);
@@ -207,11 +207,32 @@ impl ServerCertVerifier for Witness {
     }
 }
 
+/// The first bytes that have come.
+#[derive(Debug, Clone, Default)]
+pub(in crate::probes) struct First(Arc<Mutex<Vec<u8>>>);
+
+impl First {
+    /// Those so far.
+    pub(in crate::probes) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes())
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A stream of which the first bytes that come are kept.
 #[derive(Debug)]
 pub(in crate::probes) struct Tap<S> {
     stream: S,
-    first: Arc<Mutex<Vec<u8>>>,
+    first: First,
+}
+
+impl<S> Tap<S> {
+    pub(in crate::probes) fn new(stream: S, first: First) -> Self {
+        Self { stream, first }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
@@ -222,7 +243,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.first.bytes();
         let room = FIRST_BYTES.saturating_sub(first.len());
         let came = &buffer.filled()[before..];
         first.extend(&came[..came.len().min(room)]);
