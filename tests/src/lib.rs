@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod questions;
 pub mod running;
 pub mod terminal;
+pub mod tls;
 pub mod tmux;
 
 use std::env;

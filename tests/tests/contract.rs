@@ -108,7 +108,7 @@ fn every_stream_can_be_limited_and_ends_in_a_summary() {
 #[test]
 fn every_stream_is_a_list_under_its_own_path_with_its_own_messages() {
     let sources = fs::read_to_string(tree().join("proto/src/list.rs")).unwrap();
-    for stream in lists(&contract()) {
+    for stream in &lists(&contract()) {
         let (service, input, output) = (stream.parent_service(), stream.input(), stream.output());
         let (request, response) = (input.name(), output.name());
         let line = format!("list!({}.{}({request}) -> {response},", service.name(), stream.name());

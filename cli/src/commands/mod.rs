@@ -13,6 +13,7 @@ pub(crate) mod forward;
 pub(crate) mod gc;
 #[cfg(test)]
 mod golden;
+pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod input_output;
 pub(crate) mod interfaces;
@@ -152,6 +153,8 @@ verbs! {
     Connect(connect),
     /// Shake hands with a TLS server, and judge its certificates (sends traffic)
     Tls(tls),
+    /// Send an HTTP request, and time each phase of it (sends traffic)
+    Http(http),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
 }
@@ -307,6 +310,7 @@ mod tests {
             "access /etc",
             "connect db:5432",
             "tls db:5432",
+            "http http://db/",
             "port-forward 8080",
             "top",
         ];

@@ -64,27 +64,40 @@ fn problems(
             if let Error::CertNotValidForName(_) = error { Kind::NameMismatch } else { Kind::Malformed };
         problems.push(problem(kind, format!("it is not for {}", options.server_name.to_str())));
     }
-    // What is expired or not yet valid is judged once more, at a time when it was.
-    let mut when = now;
-    for _ in 0..=MOST_CERTIFICATES {
-        let Err(error) = verify(&own, others, anchors, when) else { break };
-        let seconds = |time: UnixTime| time.as_secs();
-        let (found, then) = match error {
-            Error::CertExpired { not_after, .. } => (Kind::Expired, seconds(not_after).saturating_sub(1)),
-            Error::CertNotValidYet { not_before, .. } => (Kind::NotYetValid, seconds(not_before) + 1),
-            other => {
-                problems.push(chain_problem(&other, &own, others));
-                break;
-            }
-        };
-        // Two of which one ends before the other begins are never valid at the same time.
-        if problems.iter().any(|known| known.kind() == found) {
-            break;
+    match verify(&own, others, anchors, now) {
+        Ok(()) => {}
+        Err(Error::CertExpired { not_after, .. }) => {
+            problems.push(problem(Kind::Expired, ""));
+            let then = not_after.as_secs().saturating_sub(1);
+            problems.extend(beside_time(&own, others, anchors, then));
         }
-        problems.push(problem(found, ""));
-        when = UnixTime::since_unix_epoch(Duration::from_secs(then));
+        Err(Error::CertNotValidYet { not_before, .. }) => {
+            problems.push(problem(Kind::NotYetValid, ""));
+            problems.extend(beside_time(&own, others, anchors, not_before.as_secs().saturating_add(1)));
+        }
+        Err(error) => problems.push(chain_problem(&error, &own, others)),
     }
     problems
+}
+
+/// What is wrong beside the time, as it was when the one at fault was valid.
+fn beside_time(
+    own: &EndEntityCert<'_>,
+    others: &[CertificateDer<'_>],
+    anchors: &[TrustAnchor<'_>],
+    then_unix_seconds: u64,
+) -> Option<v1::TlsProblem> {
+    let then = UnixTime::since_unix_epoch(Duration::from_secs(then_unix_seconds));
+    match verify(own, others, anchors, then) {
+        Ok(()) => None,
+        // The others in the chain were not valid then, which says nothing about today. At least it is known whom it leads to.
+        Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
+            let is_known =
+                leads_to(own, others, |name, _| anchors.iter().any(|it| it.subject.as_ref() == name));
+            (!is_known).then(|| chain_problem(&Error::UnknownIssuer, own, others))
+        }
+        Err(error) => Some(chain_problem(&error, own, others)),
+    }
 }
 
 fn verify(
@@ -102,7 +115,7 @@ fn chain_problem(error: &Error, own: &EndEntityCert<'_>, others: &[CertificateDe
     let kind = match error {
         // As such it may well say that it is an authority.
         Error::UnknownIssuer | Error::CaUsedAsEndEntity if is_self_signed => Kind::SelfSigned,
-        Error::UnknownIssuer if leads_to_a_root(own, others) => Kind::UnknownIssuer,
+        Error::UnknownIssuer if leads_to(own, others, |_, is_root| is_root) => Kind::UnknownIssuer,
         Error::UnknownIssuer => Kind::IssuerNotSent,
         Error::InvalidSignatureForPublicKey => Kind::BadSignature,
         Error::CaUsedAsEndEntity | Error::RequiredEkuNotFoundContext(_) => Kind::WrongPurpose,
@@ -114,15 +127,21 @@ fn chain_problem(error: &Error, own: &EndEntityCert<'_>, others: &[CertificateDe
     problem(kind, error.to_string())
 }
 
-/// Whether the certificates that were sent lead to one that has signed itself.
-fn leads_to_a_root(own: &EndEntityCert<'_>, others: &[CertificateDer<'_>]) -> bool {
+/// Whether the certificates that were sent lead to a name of which that holds; it is told whether who has it signed itself.
+fn leads_to(
+    own: &EndEntityCert<'_>,
+    others: &[CertificateDer<'_>],
+    is_wanted: impl Fn(&[u8], bool) -> bool,
+) -> bool {
     let others: Vec<_> = others.iter().filter_map(|it| EndEntityCert::try_from(it).ok()).collect();
     let mut issuer = own.issuer();
-    for _ in 0..others.len() {
-        let Some(next) = others.iter().find(|it| it.subject() == issuer) else { return false };
-        if next.issuer() == next.subject() {
+    // As often as there are certificates: they may lead in a circle.
+    for _ in 0..=others.len() {
+        let next = others.iter().find(|it| it.subject() == issuer);
+        if is_wanted(issuer, next.is_some_and(|next| next.issuer() == next.subject())) {
             return true;
         }
+        let Some(next) = next else { return false };
         issuer = next.issuer();
     }
     false
