@@ -22,8 +22,11 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const CALL_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
-/// Calls at the same time on one connection. More wait for their turn.
-const CALLS: u32 = 32;
+/// The longest frame that is taken: what is carried fits into one, with what stands around it.
+const FRAME_BYTES: u32 = 66 << 10;
+
+/// Calls at the same time on one connection: all that may be forwarded, and room for others. More wait for their turn.
+const CALLS: u32 = 256 + 32;
 
 /// Serves `connections` until `over`, then gives calls in flight no more time.
 ///
@@ -40,6 +43,7 @@ pub async fn serve(
     let server = Server::builder()
         .initial_stream_window_size(CALL_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
         .http2_keepalive_interval(Some(HEARTBEAT))
         .http2_keepalive_timeout(Some(HEARTBEAT))
         .max_concurrent_streams(CALLS)

@@ -19,6 +19,9 @@ const HEARTBEAT_ANSWER: Duration = Duration::from_millis(1500);
 const CALL_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
+/// The longest frame that is taken: what is carried fits into one, with what stands around it.
+const FRAME_BYTES: u32 = 66 << 10;
+
 /// How long an agent may take from its start to its first answer.
 const HANDSHAKE: Duration = Duration::from_secs(20);
 
@@ -48,6 +51,7 @@ pub(crate) async fn open(
     Endpoint::from_static("http://agent.invalid")
         .initial_stream_window_size(CALL_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
         .http2_keep_alive_interval(HEARTBEAT)
         .keep_alive_timeout(HEARTBEAT_ANSWER)
         .keep_alive_while_idle(true)
@@ -78,6 +82,12 @@ pub(crate) async fn handshake(channel: &Channel) -> Result<v1::HandshakeResponse
         return Ok(answer);
     }
     Err(HandshakeError::OtherProtocol { agent: answer.version, protocol: answer.protocol })
+}
+
+/// Asks the agent whether it still answers. It counts as a question: a session is not idle then.
+pub(crate) async fn still_there(channel: &Channel) -> Result<(), tonic::Status> {
+    let request = v1::HandshakeRequest { version: env!("CARGO_PKG_VERSION").to_owned() };
+    agent(channel).handshake(request).await.map(drop)
 }
 
 /// Lets the agent outlive this connection.

@@ -8,8 +8,44 @@ pub const LONGEST_HOST_BYTES: usize = 253;
 /// `ConnectRequest.timeout`.
 pub const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// `ConnectRequest.interface`: `IFNAMSIZ` without the zero.
+pub const LONGEST_INTERFACE_BYTES: usize = 15;
+
 /// `ConnectResponse.attempts`.
 pub const MOST_CONNECT_ATTEMPTS: usize = 16;
+
+/// `TlsOptions.alpn`.
+pub const MOST_ALPN: usize = 8;
+
+/// Each of `TlsOptions.alpn`.
+pub const LONGEST_ALPN_BYTES: usize = 255;
+
+/// `TlsHandshake.certificates`.
+pub const MOST_CERTIFICATES: usize = 16;
+
+/// `TlsHandshake.certificates` together.
+pub const LONGEST_CHAIN_BYTES: usize = 256 << 10;
+
+/// `HttpRequest.url`.
+pub const LONGEST_URL_BYTES: usize = 8 << 10;
+
+/// `HttpRequest.method`.
+pub const LONGEST_METHOD_BYTES: usize = 32;
+
+/// `HttpRequest.headers`.
+pub const MOST_HTTP_HEADERS: usize = 64;
+
+/// `HttpRequest.headers` together.
+pub const LONGEST_HTTP_HEADERS_BYTES: usize = 32 << 10;
+
+/// `HttpRequest.body` and `HttpRequest.max_body_bytes`.
+pub const LONGEST_HTTP_BODY_BYTES: usize = 1 << 20;
+
+/// `HttpRequest.max_body_bytes`, if it is 0.
+pub const DEFAULT_HTTP_BODY_BYTES: usize = 64 << 10;
+
+/// Redirects that are followed.
+pub const MOST_REDIRECTS: usize = 10;
 
 /// `KeepRequest.time_to_live` and `KeepRequest.idle`.
 pub const LONGEST_STAY: Duration = Duration::from_secs(24 * 60 * 60);

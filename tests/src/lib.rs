@@ -8,11 +8,13 @@ pub mod figures;
 pub mod host;
 pub mod hung_mount;
 pub mod images;
+pub mod network;
 pub mod private_engine;
 pub mod proxy;
 pub mod questions;
 pub mod running;
 pub mod terminal;
+pub mod tls;
 pub mod tmux;
 
 use std::env;

@@ -27,6 +27,12 @@ fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
+/// Those that answer with a list. What takes a stream as well carries something, and ends when its user wants it to.
+fn lists(contract: &DescriptorPool) -> Vec<MethodDescriptor> {
+    let is_list = |method: &MethodDescriptor| method.is_server_streaming() && !method.is_client_streaming();
+    methods(contract).into_iter().filter(is_list).collect()
+}
+
 /// The files below `directory` with that extension.
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -79,12 +85,10 @@ fn no_rpc_changes_the_target_or_wants_what_no_sidecar_gets() {
 #[test]
 fn every_stream_can_be_limited_and_ends_in_a_summary() {
     let contract = contract();
-    let streams: Vec<_> =
-        methods(&contract).into_iter().filter(MethodDescriptor::is_server_streaming).collect();
+    let streams = lists(&contract);
     assert!(!streams.is_empty());
     for stream in streams {
         let path = path(&stream);
-        assert!(!stream.is_client_streaming(), "{path}");
         let limit = stream.input().get_field_by_name("limit").map(|field| field.kind());
         assert_eq!(limit, Some(Kind::Uint32), "{path}: a request without a limit");
         let summary =
@@ -103,14 +107,14 @@ fn every_stream_can_be_limited_and_ends_in_a_summary() {
 
 #[test]
 fn every_stream_is_a_list_under_its_own_path_with_its_own_messages() {
-    let lists = fs::read_to_string(tree().join("proto/src/list.rs")).unwrap();
-    for stream in methods(&contract()).iter().filter(|method| method.is_server_streaming()) {
+    let sources = fs::read_to_string(tree().join("proto/src/list.rs")).unwrap();
+    for stream in &lists(&contract()) {
         let (service, input, output) = (stream.parent_service(), stream.input(), stream.output());
         let (request, response) = (input.name(), output.name());
         let line = format!("list!({}.{}({request}) -> {response},", service.name(), stream.name());
         let by_hand = format!("impl List for v1::{response} {{\n    type Request = v1::{request};\n");
         let under = format!("const RPC: &'static str = \"{}\";", path(stream));
-        let is_there = lists.contains(&line) || (lists.contains(&by_hand) && lists.contains(&under));
+        let is_there = sources.contains(&line) || (sources.contains(&by_hand) && sources.contains(&under));
         assert!(is_there, "{line} … is not in proto/src/list.rs");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) fn generate(workspace: &Path, out: &Path) -> Result {
         .boxed(".dbgctl.v1.Socket.netlink")
         // The agent encodes sockets while it reads them.
         .extern_path(".dbgctl.v1.SocketBatch", "crate::SocketBatch")
+        // What is carried is not copied once more.
+        .bytes(".dbgctl.v1.ForwardFrame.data")
         .build_transport(false)
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")

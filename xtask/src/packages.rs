@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 9] = [
+pub(crate) const PACKAGES: [Package; 10] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -55,6 +55,12 @@ pub(crate) const PACKAGES: [Package; 9] = [
         purpose: "compare our socket lists with ss",
         required: false,
         present: || command::exists("ss"),
+    },
+    Package {
+        name: "nftables",
+        purpose: "put packet filters in a container's way",
+        required: false,
+        present: || command::exists("nft"),
     },
     Package {
         name: "busybox-static",

@@ -32,6 +32,9 @@ const VERBS: &[(&str, &str)] = &[
     ("SocketService", "sockets"),
     ("InterfaceService", "net"),
     ("ConnectService", "connect"),
+    ("TlsService", "tls"),
+    ("HttpService", "http"),
+    ("ForwardService", "port-forward"),
 ];
 
 /// Services that are not probes: they serve the session itself.

@@ -11,6 +11,7 @@ mod clock;
 pub mod cpu_list;
 pub mod entries;
 mod error;
+pub mod error_queue;
 pub mod etc;
 pub mod file;
 pub mod glob;

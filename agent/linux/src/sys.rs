@@ -219,6 +219,27 @@ pub(crate) fn statx(
     Errno::result(result).map(|_| status)
 }
 
+/// What the kernel knows of a TCP connection, as `struct tcp_info`: `TCP_INFO` of tcp(7). Fills `buffer` as far as it goes,
+/// and returns how much that is.
+///
+/// # Errors
+///
+/// Whatever getsockopt(2) can fail with.
+pub fn tcp_info(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {
+    let mut length = libc::socklen_t::try_from(buffer.len()).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the kernel writes no more than `length` bytes, which the buffer has, and then says how many they are.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            buffer.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(result).map(|_| length as usize)
+}
+
 /// Fills `buffer` with the next entries of a directory that is open for reading: getdents64(2). 0: there are no
 /// more.
 pub(crate) fn read_entries(directory: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {

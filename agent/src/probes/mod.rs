@@ -6,6 +6,8 @@ pub mod cpu;
 pub mod descriptors;
 pub mod environment;
 pub mod files;
+pub mod forward;
+pub mod http;
 pub mod input_output;
 pub mod interfaces;
 pub mod limits;
@@ -15,17 +17,26 @@ pub mod processes;
 mod sample;
 pub mod sockets;
 pub mod stack;
+pub mod tls;
 
 use std::sync::Arc;
 
+use tonic::Request;
 use tonic::service::RoutesBuilder;
 
+use crate::guard::Lacking;
 use crate::sources::Sources;
+
+/// Whether a call can not look into processes of the target.
+fn lacks_ptrace<R>(request: &Request<R>) -> bool {
+    let lacking = request.extensions().get::<Lacking>();
+    lacking.is_some_and(|lacking| lacking.0.contains(&"CAP_SYS_PTRACE"))
+}
 
 /// Adds every probe, one line each.
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
-        .add_service(connect::service())
+        .add_service(connect::service(sources.clone()))
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
@@ -40,9 +51,12 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(files::mounts::service(sources.clone()))
         .add_service(files::search::service(sources.clone()))
         .add_service(files::usage::service(sources.clone()))
+        .add_service(forward::service())
+        .add_service(http::service(sources.clone()))
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(processes::service(sources.clone()))
         .add_service(sockets::service(sources.clone()))
-        .add_service(stack::service(sources.clone()));
+        .add_service(stack::service(sources.clone()))
+        .add_service(tls::service(sources.clone()));
 }

@@ -9,9 +9,11 @@ pub(crate) mod descriptors;
 pub(crate) mod detach;
 pub(crate) mod environment;
 pub(crate) mod files;
+pub(crate) mod forward;
 pub(crate) mod gc;
 #[cfg(test)]
 mod golden;
+pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod input_output;
 pub(crate) mod interfaces;
@@ -26,6 +28,7 @@ pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod stack;
 mod stream;
+pub(crate) mod tls;
 pub(crate) mod top;
 mod watch;
 
@@ -148,6 +151,12 @@ verbs! {
     Net(interfaces),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
+    /// Shake hands with a TLS server, and judge its certificates (sends traffic)
+    Tls(tls),
+    /// Send an HTTP request, and time each phase of it (sends traffic)
+    Http(http),
+    /// Make ports of the container's network reachable on this machine (sends traffic)
+    PortForward(forward),
 }
 
 impl Verb {
@@ -300,6 +309,9 @@ mod tests {
             "cp /etc -",
             "access /etc",
             "connect db:5432",
+            "tls db:5432",
+            "http http://db/",
+            "port-forward 8080",
             "top",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {

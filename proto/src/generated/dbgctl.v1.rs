@@ -1295,6 +1295,15 @@ pub struct ConnectRequest {
     /// Time for each address, and for the look-up. Absent: 5 s. At most 60 s.
     #[prost(message, optional, tag = "3")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
+    /// Whether a datagram is sent instead of making a connection.
+    #[prost(bool, tag = "4")]
+    pub udp: bool,
+    /// Address of the target to come from. Empty: as its routes have it. Addresses of the other family are left out.
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+    /// Interface to leave through, whatever the routes say: SO_BINDTODEVICE. Empty: as they say. At most 15 bytes.
+    #[prost(string, tag = "6")]
+    pub interface: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConnectResponse {
@@ -1318,15 +1327,64 @@ pub struct ConnectAttempt {
     pub address: ::prost::alloc::string::String,
     #[prost(enumeration = "ConnectOutcome", tag = "2")]
     pub outcome: i32,
-    /// From the first packet to the outcome.
+    /// From the first packet to the outcome, as the agent's clock has it.
     #[prost(uint64, tag = "3")]
     pub nanos: u64,
-    /// Address and port that the kernel chose on our side. Absent unless connected.
+    /// Address and port that the kernel chose on our side. Absent if nothing was sent.
     #[prost(string, optional, tag = "4")]
     pub local: ::core::option::Option<::prost::alloc::string::String>,
     /// The kernel's words for what went wrong, for example "network is unreachable (ENETUNREACH)".
     #[prost(string, tag = "5")]
     pub error: ::prost::alloc::string::String,
+    /// From SYN to SYN-ACK, as the kernel measured it. Absent unless connected, and if a SYN was sent again.
+    #[prost(uint64, optional, tag = "6")]
+    pub rtt_nanos: ::core::option::Option<u64>,
+    /// The interface that `local` belongs to. Empty if that is not known.
+    #[prost(string, tag = "7")]
+    pub interface: ::prost::alloc::string::String,
+    /// The longest segment that may be sent, and the longest packet. Absent unless connected over TCP.
+    #[prost(uint32, optional, tag = "8")]
+    pub mss_bytes: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "9")]
+    pub path_mtu_bytes: ::core::option::Option<u32>,
+    /// How often the SYN was sent again. Absent if nothing was sent, and over UDP.
+    #[prost(uint32, optional, tag = "10")]
+    pub syn_retransmits: ::core::option::Option<u32>,
+    /// The message that made it fail.
+    #[prost(message, optional, tag = "11")]
+    pub icmp: ::core::option::Option<Icmp>,
+    /// Of the socket that listens there, if there was no answer in time and the address is the target's own.
+    #[prost(message, optional, tag = "12")]
+    pub accept_queue: ::core::option::Option<AcceptQueue>,
+}
+/// A message of ICMP: RFC 792, RFC 1812 5.2.7, RFC 4443.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Icmp {
+    /// Of ICMPv6, whose numbers are others.
+    #[prost(bool, tag = "1")]
+    pub v6: bool,
+    #[prost(uint32, tag = "2")]
+    pub r#type: u32,
+    #[prost(uint32, tag = "3")]
+    pub code: u32,
+    /// Who sent it. Empty if that is not known.
+    #[prost(string, tag = "4")]
+    pub sender: ::prost::alloc::string::String,
+    /// The sender is the target itself: its kernel or its packet filter.
+    #[prost(bool, tag = "5")]
+    pub sent_by_target: bool,
+    /// Of the next hop, if the packet was too big for it. 0: it was not, or that was not said.
+    #[prost(uint32, tag = "6")]
+    pub mtu_bytes: u32,
+}
+/// Connections that wait to be accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptQueue {
+    #[prost(uint32, tag = "1")]
+    pub waiting: u32,
+    /// One more than this may wait.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1339,10 +1397,25 @@ pub enum ConnectOutcome {
     Reset = 3,
     /// No answer in time.
     TimedOut = 4,
-    /// ENETUNREACH, EHOSTUNREACH: no route, or a router or neighbour said so.
+    /// A router on the way, or the host, said so: see `icmp`, which only Linux before 5.8 does not tell of TCP.
     Unreachable = 5,
     /// Anything else, see `error`.
     Failed = 6,
+    /// The target's own routes have no way there: ENETUNREACH, or one that says unreachable (EHOSTUNREACH) or blackhole
+    /// (EINVAL). Nothing was sent.
+    NoRoute = 7,
+    /// Somebody forbids it: a prohibit route (EACCES) or the packet filter (EPERM) of the target; or one on the way, which
+    /// says so, see `icmp`.
+    Prohibited = 8,
+    /// There should be a host of that address, or a router, on a network that the target is in, and none answers: ARP, NDP.
+    NoNeighbour = 9,
+    /// EADDRNOTAVAIL: there is no address or no port of the target's to come from.
+    NoLocalAddress = 10,
+    /// Over UDP: a datagram came back.
+    Answered = 11,
+    /// Over UDP: nothing came back in time. Whoever has nothing to say to an empty datagram looks the same as one who is not
+    /// there.
+    Silent = 12,
 }
 impl ConnectOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1358,6 +1431,12 @@ impl ConnectOutcome {
             Self::TimedOut => "CONNECT_OUTCOME_TIMED_OUT",
             Self::Unreachable => "CONNECT_OUTCOME_UNREACHABLE",
             Self::Failed => "CONNECT_OUTCOME_FAILED",
+            Self::NoRoute => "CONNECT_OUTCOME_NO_ROUTE",
+            Self::Prohibited => "CONNECT_OUTCOME_PROHIBITED",
+            Self::NoNeighbour => "CONNECT_OUTCOME_NO_NEIGHBOUR",
+            Self::NoLocalAddress => "CONNECT_OUTCOME_NO_LOCAL_ADDRESS",
+            Self::Answered => "CONNECT_OUTCOME_ANSWERED",
+            Self::Silent => "CONNECT_OUTCOME_SILENT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1370,6 +1449,12 @@ impl ConnectOutcome {
             "CONNECT_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
             "CONNECT_OUTCOME_UNREACHABLE" => Some(Self::Unreachable),
             "CONNECT_OUTCOME_FAILED" => Some(Self::Failed),
+            "CONNECT_OUTCOME_NO_ROUTE" => Some(Self::NoRoute),
+            "CONNECT_OUTCOME_PROHIBITED" => Some(Self::Prohibited),
+            "CONNECT_OUTCOME_NO_NEIGHBOUR" => Some(Self::NoNeighbour),
+            "CONNECT_OUTCOME_NO_LOCAL_ADDRESS" => Some(Self::NoLocalAddress),
+            "CONNECT_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "CONNECT_OUTCOME_SILENT" => Some(Self::Silent),
             _ => None,
         }
     }
@@ -1457,8 +1542,8 @@ pub mod connect_service_client {
         }
         /// Resolves the host as the target would, then tries every address once, in the resolver's order.
         ///
-        /// Each connection is closed at once; nothing is written on it. A failure to connect is an answer,
-        /// not an error of the call.
+        /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
+        /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
         pub async fn connect(
             &mut self,
             request: impl tonic::IntoRequest<super::ConnectRequest>,
@@ -1501,8 +1586,8 @@ pub mod connect_service_server {
     pub trait ConnectService: std::marker::Send + std::marker::Sync + 'static {
         /// Resolves the host as the target would, then tries every address once, in the resolver's order.
         ///
-        /// Each connection is closed at once; nothing is written on it. A failure to connect is an answer,
-        /// not an error of the call.
+        /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
+        /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
         async fn connect(
             &self,
             request: tonic::Request<super::ConnectRequest>,
@@ -5281,6 +5366,1473 @@ pub mod file_status_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "dbgctl.v1.FileStatusService";
     impl<T> tonic::server::NamedService for FileStatusServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ForwardFrame {
+    #[prost(oneof = "forward_frame::Frame", tags = "1, 2, 3, 4, 5, 6")]
+    pub frame: ::core::option::Option<forward_frame::Frame>,
+}
+/// Nested message and enum types in `ForwardFrame`.
+pub mod forward_frame {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Frame {
+        /// The client's first, and only there.
+        #[prost(message, tag = "1")]
+        Open(super::ForwardOpen),
+        /// The agent's first, if there is a connection.
+        #[prost(message, tag = "2")]
+        Opened(super::ForwardOpened),
+        /// The agent's first and last, if there is none. That is an answer, not an error of the call.
+        #[prost(message, tag = "3")]
+        Failed(super::ForwardFailed),
+        /// Never empty, and at most 64 KiB.
+        #[prost(bytes, tag = "4")]
+        Data(::prost::bytes::Bytes),
+        /// So many more bytes of `data` were handed on to this side's own peer.
+        #[prost(uint32, tag = "5")]
+        Taken(u32),
+        #[prost(enumeration = "super::ForwardEnd", tag = "6")]
+        End(i32),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForwardOpen {
+    /// A name or an address, IPv6 without brackets, at most 253 bytes: resolved and reached as by the target. Empty: the
+    /// target itself, 127.0.0.1 and then ::1.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// From 1 to 65535.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    /// Time for the look-up, and for each address. Absent: 5 s. At most 60 s.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForwardOpened {
+    /// The address that answered, as text, without port.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ForwardFailed {
+    /// What became of each address that was tried, at most 16.
+    #[prost(message, repeated, tag = "1")]
+    pub attempts: ::prost::alloc::vec::Vec<ConnectAttempt>,
+    /// Why there was no address to try. Empty if there was one.
+    #[prost(string, tag = "2")]
+    pub resolve_error: ::prost::alloc::string::String,
+}
+/// How one direction came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ForwardEnd {
+    Unspecified = 0,
+    /// The peer has closed its half: everything that it sent has been sent on.
+    Closed = 1,
+    /// The peer has cut the connection. No frame follows.
+    Reset = 2,
+}
+impl ForwardEnd {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FORWARD_END_UNSPECIFIED",
+            Self::Closed => "FORWARD_END_CLOSED",
+            Self::Reset => "FORWARD_END_RESET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FORWARD_END_UNSPECIFIED" => Some(Self::Unspecified),
+            "FORWARD_END_CLOSED" => Some(Self::Closed),
+            "FORWARD_END_RESET" => Some(Self::Reset),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod forward_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct ForwardServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ForwardServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ForwardServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ForwardServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Carries one connection. Both streams are made of the same frames.
+        ///
+        /// The client begins with `open`, and the agent answers with `opened` or, as its last frame, with `failed`. Then each
+        /// side sends `data` in its own time, and no more than WINDOW bytes beyond what the other has said it has `taken`: what
+        /// is on the way is bounded by that, and one connection that is not read holds up no other. A side whose own peer has
+        /// closed its half sends `end`, and may go on receiving. Both streams end when both sides have sent one. A stream that
+        /// ends before that means what a reset means.
+        ///
+        /// At most 256 at the same time.
+        pub async fn forward(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::ForwardFrame>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ForwardFrame>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.ForwardService/Forward",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.ForwardService", "Forward"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod forward_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ForwardServiceServer.
+    #[async_trait]
+    pub trait ForwardService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Forward method.
+        type ForwardStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ForwardFrame, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Carries one connection. Both streams are made of the same frames.
+        ///
+        /// The client begins with `open`, and the agent answers with `opened` or, as its last frame, with `failed`. Then each
+        /// side sends `data` in its own time, and no more than WINDOW bytes beyond what the other has said it has `taken`: what
+        /// is on the way is bounded by that, and one connection that is not read holds up no other. A side whose own peer has
+        /// closed its half sends `end`, and may go on receiving. Both streams end when both sides have sent one. A stream that
+        /// ends before that means what a reset means.
+        ///
+        /// At most 256 at the same time.
+        async fn forward(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ForwardFrame>>,
+        ) -> std::result::Result<tonic::Response<Self::ForwardStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct ForwardServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ForwardServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ForwardServiceServer<T>
+    where
+        T: ForwardService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.ForwardService/Forward" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForwardSvc<T: ForwardService>(pub Arc<T>);
+                    impl<
+                        T: ForwardService,
+                    > tonic::server::StreamingService<super::ForwardFrame>
+                    for ForwardSvc<T> {
+                        type Response = super::ForwardFrame;
+                        type ResponseStream = T::ForwardStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ForwardFrame>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ForwardService>::forward(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForwardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ForwardServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.ForwardService";
+    impl<T> tonic::server::NamedService for ForwardServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TlsRequest {
+    /// A name or an address, IPv6 without brackets. At most 253 bytes.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// From 1 to 65535.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    /// Time for the look-up, for each address, and for the handshake. Absent: 5 s. At most 60 s.
+    #[prost(message, optional, tag = "3")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+    #[prost(message, optional, tag = "4")]
+    pub options: ::core::option::Option<TlsOptions>,
+}
+/// How to shake hands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TlsOptions {
+    /// The name to ask for and to judge by. Empty: the host. An address is judged by and not asked for.
+    #[prost(string, tag = "1")]
+    pub server_name: ::prost::alloc::string::String,
+    /// Protocols to offer in this order, at most 8 of 1 to 255 bytes each. Empty: the extension is not sent.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub alpn: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Absent: from TLS 1.2 to 1.3, which is all there is.
+    #[prost(enumeration = "TlsVersion", tag = "3")]
+    pub min_version: i32,
+    #[prost(enumeration = "TlsVersion", tag = "4")]
+    pub max_version: i32,
+    /// A file of the target with the certificates it trusts, in PEM. Empty: what its programs would look at, see TrustStore.
+    #[prost(bytes = "vec", tag = "5")]
+    pub trust_path: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TlsResponse {
+    /// How long the look-up took. Absent if the host is an address.
+    #[prost(uint64, optional, tag = "1")]
+    pub resolve_nanos: ::core::option::Option<u64>,
+    /// Why there is no address to try. Empty if there is one.
+    #[prost(string, tag = "2")]
+    pub resolve_error: ::prost::alloc::string::String,
+    /// What became of each address that was tried, the last one being connected if any is. At most 16.
+    #[prost(message, repeated, tag = "3")]
+    pub attempts: ::prost::alloc::vec::Vec<ConnectAttempt>,
+    /// Absent if there was no connection.
+    #[prost(message, optional, tag = "4")]
+    pub handshake: ::core::option::Option<TlsHandshake>,
+}
+/// One handshake, whatever came of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TlsHandshake {
+    /// From the first byte sent to the end.
+    #[prost(uint64, tag = "1")]
+    pub nanos: u64,
+    #[prost(enumeration = "TlsOutcome", tag = "2")]
+    pub outcome: i32,
+    /// What went wrong, in words. Empty if nothing did.
+    #[prost(string, tag = "3")]
+    pub error: ::prost::alloc::string::String,
+    /// What the server sent first, at most 64 bytes, if it does not speak TLS.
+    #[prost(bytes = "vec", tag = "4")]
+    pub first_bytes: ::prost::alloc::vec::Vec<u8>,
+    /// What was agreed on. Empty if the handshake was not finished.
+    #[prost(enumeration = "TlsVersion", tag = "5")]
+    pub version: i32,
+    /// As IANA names it, for example "TLS13_AES_256_GCM_SHA384".
+    #[prost(string, tag = "6")]
+    pub cipher: ::prost::alloc::string::String,
+    /// For example "X25519".
+    #[prost(string, tag = "7")]
+    pub group: ::prost::alloc::string::String,
+    /// Empty: none.
+    #[prost(bytes = "vec", tag = "8")]
+    pub alpn: ::prost::alloc::vec::Vec<u8>,
+    /// As the server sent them, its own first, in DER: at most 16, and 256 KiB together.
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub certificates: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(uint32, tag = "10")]
+    pub certificates_left_out: u32,
+    /// By what they were judged. Absent if there are none.
+    #[prost(message, optional, tag = "11")]
+    pub trust: ::core::option::Option<TrustStore>,
+    /// Why a client would not go on. Empty: it would.
+    #[prost(message, repeated, tag = "12")]
+    pub problems: ::prost::alloc::vec::Vec<TlsProblem>,
+}
+/// The certificates that are trusted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrustStore {
+    #[prost(enumeration = "TrustSource", tag = "1")]
+    pub source: i32,
+    /// Where it is, seen from the target. Empty if it is built in.
+    #[prost(bytes = "vec", tag = "2")]
+    pub path: ::prost::alloc::vec::Vec<u8>,
+    /// Certificates in it that can be used.
+    #[prost(uint32, tag = "3")]
+    pub certificates: u32,
+    /// Sections of it that can not.
+    #[prost(uint32, tag = "4")]
+    pub unusable: u32,
+    /// Why it is the built-in one.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TlsProblem {
+    #[prost(enumeration = "TlsProblemKind", tag = "1")]
+    pub kind: i32,
+    /// What else there is to say.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TlsVersion {
+    Unspecified = 0,
+    V12 = 1,
+    V13 = 2,
+}
+impl TlsVersion {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TLS_VERSION_UNSPECIFIED",
+            Self::V12 => "TLS_VERSION_V1_2",
+            Self::V13 => "TLS_VERSION_V1_3",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TLS_VERSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "TLS_VERSION_V1_2" => Some(Self::V12),
+            "TLS_VERSION_V1_3" => Some(Self::V13),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TlsOutcome {
+    Unspecified = 0,
+    Finished = 1,
+    /// The server did not finish in time.
+    TimedOut = 2,
+    /// The server closed or cut the connection.
+    Closed = 3,
+    /// The server refused, see `error` for its reason.
+    Alert = 4,
+    /// What came is not TLS.
+    NotTls = 5,
+    /// What came is TLS and makes no sense, or can not be agreed on.
+    Failed = 6,
+}
+impl TlsOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TLS_OUTCOME_UNSPECIFIED",
+            Self::Finished => "TLS_OUTCOME_FINISHED",
+            Self::TimedOut => "TLS_OUTCOME_TIMED_OUT",
+            Self::Closed => "TLS_OUTCOME_CLOSED",
+            Self::Alert => "TLS_OUTCOME_ALERT",
+            Self::NotTls => "TLS_OUTCOME_NOT_TLS",
+            Self::Failed => "TLS_OUTCOME_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TLS_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "TLS_OUTCOME_FINISHED" => Some(Self::Finished),
+            "TLS_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
+            "TLS_OUTCOME_CLOSED" => Some(Self::Closed),
+            "TLS_OUTCOME_ALERT" => Some(Self::Alert),
+            "TLS_OUTCOME_NOT_TLS" => Some(Self::NotTls),
+            "TLS_OUTCOME_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TrustSource {
+    Unspecified = 0,
+    /// The request's `trust_path`.
+    Request = 1,
+    /// SSL_CERT_FILE in the environment of the target's first process.
+    Environment = 2,
+    /// A file where distributions have it.
+    System = 3,
+    /// The target was looked at and has none: Mozilla's, built into the agent.
+    NoneInTarget = 4,
+    /// The target could not be looked at: Mozilla's, built into the agent.
+    BuiltIn = 5,
+}
+impl TrustSource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRUST_SOURCE_UNSPECIFIED",
+            Self::Request => "TRUST_SOURCE_REQUEST",
+            Self::Environment => "TRUST_SOURCE_ENVIRONMENT",
+            Self::System => "TRUST_SOURCE_SYSTEM",
+            Self::NoneInTarget => "TRUST_SOURCE_NONE_IN_TARGET",
+            Self::BuiltIn => "TRUST_SOURCE_BUILT_IN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRUST_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRUST_SOURCE_REQUEST" => Some(Self::Request),
+            "TRUST_SOURCE_ENVIRONMENT" => Some(Self::Environment),
+            "TRUST_SOURCE_SYSTEM" => Some(Self::System),
+            "TRUST_SOURCE_NONE_IN_TARGET" => Some(Self::NoneInTarget),
+            "TRUST_SOURCE_BUILT_IN" => Some(Self::BuiltIn),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TlsProblemKind {
+    Unspecified = 0,
+    Expired = 1,
+    NotYetValid = 2,
+    /// Not for that name.
+    NameMismatch = 3,
+    /// It leads to a root that is not in the trust store.
+    UnknownIssuer = 4,
+    /// Signed by itself, and not in the trust store.
+    SelfSigned = 5,
+    /// It was issued by one that is neither sent nor in the trust store.
+    IssuerNotSent = 6,
+    /// A signature in the chain is wrong.
+    BadSignature = 7,
+    /// The server does not have the key of its certificate.
+    BadHandshakeSignature = 8,
+    /// Not for servers, or one for signing others.
+    WrongPurpose = 9,
+    /// It can not be understood.
+    Malformed = 10,
+    /// Anything else, see `detail`.
+    Other = 11,
+}
+impl TlsProblemKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TLS_PROBLEM_KIND_UNSPECIFIED",
+            Self::Expired => "TLS_PROBLEM_KIND_EXPIRED",
+            Self::NotYetValid => "TLS_PROBLEM_KIND_NOT_YET_VALID",
+            Self::NameMismatch => "TLS_PROBLEM_KIND_NAME_MISMATCH",
+            Self::UnknownIssuer => "TLS_PROBLEM_KIND_UNKNOWN_ISSUER",
+            Self::SelfSigned => "TLS_PROBLEM_KIND_SELF_SIGNED",
+            Self::IssuerNotSent => "TLS_PROBLEM_KIND_ISSUER_NOT_SENT",
+            Self::BadSignature => "TLS_PROBLEM_KIND_BAD_SIGNATURE",
+            Self::BadHandshakeSignature => "TLS_PROBLEM_KIND_BAD_HANDSHAKE_SIGNATURE",
+            Self::WrongPurpose => "TLS_PROBLEM_KIND_WRONG_PURPOSE",
+            Self::Malformed => "TLS_PROBLEM_KIND_MALFORMED",
+            Self::Other => "TLS_PROBLEM_KIND_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TLS_PROBLEM_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "TLS_PROBLEM_KIND_EXPIRED" => Some(Self::Expired),
+            "TLS_PROBLEM_KIND_NOT_YET_VALID" => Some(Self::NotYetValid),
+            "TLS_PROBLEM_KIND_NAME_MISMATCH" => Some(Self::NameMismatch),
+            "TLS_PROBLEM_KIND_UNKNOWN_ISSUER" => Some(Self::UnknownIssuer),
+            "TLS_PROBLEM_KIND_SELF_SIGNED" => Some(Self::SelfSigned),
+            "TLS_PROBLEM_KIND_ISSUER_NOT_SENT" => Some(Self::IssuerNotSent),
+            "TLS_PROBLEM_KIND_BAD_SIGNATURE" => Some(Self::BadSignature),
+            "TLS_PROBLEM_KIND_BAD_HANDSHAKE_SIGNATURE" => {
+                Some(Self::BadHandshakeSignature)
+            }
+            "TLS_PROBLEM_KIND_WRONG_PURPOSE" => Some(Self::WrongPurpose),
+            "TLS_PROBLEM_KIND_MALFORMED" => Some(Self::Malformed),
+            "TLS_PROBLEM_KIND_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod tls_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct TlsServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> TlsServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TlsServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TlsServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Connects as `ConnectService.Connect` does, to the first address that takes it, and shakes hands. The certificates are
+        /// taken as they come, and judged afterwards: a server that nobody should trust is described like any other. Nothing else
+        /// is sent, and the connection is closed.
+        pub async fn handshake(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TlsRequest>,
+        ) -> std::result::Result<tonic::Response<super::TlsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.TlsService/Handshake",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.TlsService", "Handshake"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod tls_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TlsServiceServer.
+    #[async_trait]
+    pub trait TlsService: std::marker::Send + std::marker::Sync + 'static {
+        /// Connects as `ConnectService.Connect` does, to the first address that takes it, and shakes hands. The certificates are
+        /// taken as they come, and judged afterwards: a server that nobody should trust is described like any other. Nothing else
+        /// is sent, and the connection is closed.
+        async fn handshake(
+            &self,
+            request: tonic::Request<super::TlsRequest>,
+        ) -> std::result::Result<tonic::Response<super::TlsResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct TlsServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TlsServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TlsServiceServer<T>
+    where
+        T: TlsService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.TlsService/Handshake" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandshakeSvc<T: TlsService>(pub Arc<T>);
+                    impl<T: TlsService> tonic::server::UnaryService<super::TlsRequest>
+                    for HandshakeSvc<T> {
+                        type Response = super::TlsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TlsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TlsService>::handshake(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandshakeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TlsServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.TlsService";
+    impl<T> tonic::server::NamedService for TlsServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HttpRequest {
+    /// With http or https, at most 8 KiB. A user and password in it are not sent: they belong into a header.
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    /// A token of RFC 9110, at most 32 bytes. Empty: GET, or POST with a body.
+    #[prost(string, tag = "2")]
+    pub method: ::prost::alloc::string::String,
+    /// At most 64, and 32 KiB together. Host, and Content-Length of a body, are added unless given.
+    #[prost(message, repeated, tag = "3")]
+    pub headers: ::prost::alloc::vec::Vec<HttpHeader>,
+    /// At most 1 MiB.
+    #[prost(bytes = "vec", tag = "4")]
+    pub body: ::prost::alloc::vec::Vec<u8>,
+    /// Read at most so much of a body. 0: 64 KiB. At most 1 MiB.
+    #[prost(uint32, tag = "5")]
+    pub max_body_bytes: u32,
+    #[prost(enumeration = "HttpVersion", tag = "6")]
+    pub version: i32,
+    /// Whether redirects are followed, at most 10. Those to another host lose what looks like a secret.
+    #[prost(bool, tag = "7")]
+    pub follow: bool,
+    /// Time for each of: the look-up, each address, the handshake, the first byte, the rest. Absent: 5 s. At most 60 s.
+    #[prost(message, optional, tag = "8")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+    /// How to shake hands, `alpn` aside.
+    #[prost(message, optional, tag = "9")]
+    pub tls: ::core::option::Option<TlsOptions>,
+    #[prost(bool, tag = "10")]
+    pub insecure: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HttpHeader {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HttpResponse {
+    /// In the order in which they were made: all but the last were redirects. At most 11.
+    #[prost(message, repeated, tag = "1")]
+    pub exchanges: ::prost::alloc::vec::Vec<HttpExchange>,
+    /// Why the last redirect was not followed. Empty: it was none, or none was to be.
+    #[prost(string, tag = "2")]
+    pub not_followed: ::prost::alloc::string::String,
+}
+/// A request and what came of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HttpExchange {
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub method: ::prost::alloc::string::String,
+    #[prost(enumeration = "HttpOutcome", tag = "3")]
+    pub outcome: i32,
+    /// What went wrong, in words. Empty if nothing did.
+    #[prost(string, tag = "4")]
+    pub error: ::prost::alloc::string::String,
+    /// How long the look-up took. Absent if the host is an address.
+    #[prost(uint64, optional, tag = "5")]
+    pub resolve_nanos: ::core::option::Option<u64>,
+    /// Why there is no address to try. Empty if there is one.
+    #[prost(string, tag = "6")]
+    pub resolve_error: ::prost::alloc::string::String,
+    /// What became of each address that was tried, the last one being connected if any is. At most 16.
+    #[prost(message, repeated, tag = "7")]
+    pub attempts: ::prost::alloc::vec::Vec<ConnectAttempt>,
+    /// Absent without https, or if there was no connection.
+    #[prost(message, optional, tag = "8")]
+    pub handshake: ::core::option::Option<TlsHandshake>,
+    /// From the request to the head of the answer. Absent if there was none.
+    #[prost(uint64, optional, tag = "9")]
+    pub first_byte_nanos: ::core::option::Option<u64>,
+    /// All of it, from the look-up to the end of the body or of what is read of it.
+    #[prost(uint64, tag = "10")]
+    pub total_nanos: u64,
+    /// 0: there was no answer.
+    #[prost(uint32, tag = "11")]
+    pub status: u32,
+    #[prost(enumeration = "HttpVersion", tag = "12")]
+    pub version: i32,
+    /// As they came, but for what looks like a secret. At most 100, and 64 KiB together.
+    #[prost(message, repeated, tag = "13")]
+    pub headers: ::prost::alloc::vec::Vec<HttpHeader>,
+    /// How much came of the body, as far as it was read.
+    #[prost(uint64, tag = "14")]
+    pub body_bytes: u64,
+    /// There was more of it.
+    #[prost(bool, tag = "15")]
+    pub body_cut: bool,
+    #[prost(bytes = "vec", tag = "16")]
+    pub body: ::prost::alloc::vec::Vec<u8>,
+    /// What came, at most 64 bytes, if it is no HTTP.
+    #[prost(bytes = "vec", tag = "17")]
+    pub first_bytes: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HttpVersion {
+    /// HTTP/2 if it is https and the server wants it, or else HTTP/1.1.
+    Unspecified = 0,
+    Http1 = 1,
+    /// Without https: from the first byte on.
+    Http2 = 2,
+}
+impl HttpVersion {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HTTP_VERSION_UNSPECIFIED",
+            Self::Http1 => "HTTP_VERSION_HTTP_1",
+            Self::Http2 => "HTTP_VERSION_HTTP_2",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HTTP_VERSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "HTTP_VERSION_HTTP_1" => Some(Self::Http1),
+            "HTTP_VERSION_HTTP_2" => Some(Self::Http2),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HttpOutcome {
+    Unspecified = 0,
+    /// There is an answer, and all of its body or as much as was wanted.
+    Answered = 1,
+    /// See `resolve_error` and `attempts`.
+    NotConnected = 2,
+    /// See `handshake`.
+    NoHandshake = 3,
+    /// The server's certificate would be rejected: nothing was sent.
+    NotTrusted = 4,
+    /// The server took the request and did not begin to answer in time.
+    NoFirstByte = 5,
+    /// The head of the answer came too slowly, or is longer than anyone needs.
+    BadHead = 6,
+    /// The body did not come to its end in time, or was cut off.
+    BodyBroken = 7,
+    /// The server closed the connection instead of answering.
+    Closed = 8,
+    /// What came is not HTTP.
+    NotHttp = 9,
+    /// Anything else, see `error`.
+    Failed = 10,
+}
+impl HttpOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HTTP_OUTCOME_UNSPECIFIED",
+            Self::Answered => "HTTP_OUTCOME_ANSWERED",
+            Self::NotConnected => "HTTP_OUTCOME_NOT_CONNECTED",
+            Self::NoHandshake => "HTTP_OUTCOME_NO_HANDSHAKE",
+            Self::NotTrusted => "HTTP_OUTCOME_NOT_TRUSTED",
+            Self::NoFirstByte => "HTTP_OUTCOME_NO_FIRST_BYTE",
+            Self::BadHead => "HTTP_OUTCOME_BAD_HEAD",
+            Self::BodyBroken => "HTTP_OUTCOME_BODY_BROKEN",
+            Self::Closed => "HTTP_OUTCOME_CLOSED",
+            Self::NotHttp => "HTTP_OUTCOME_NOT_HTTP",
+            Self::Failed => "HTTP_OUTCOME_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HTTP_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "HTTP_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "HTTP_OUTCOME_NOT_CONNECTED" => Some(Self::NotConnected),
+            "HTTP_OUTCOME_NO_HANDSHAKE" => Some(Self::NoHandshake),
+            "HTTP_OUTCOME_NOT_TRUSTED" => Some(Self::NotTrusted),
+            "HTTP_OUTCOME_NO_FIRST_BYTE" => Some(Self::NoFirstByte),
+            "HTTP_OUTCOME_BAD_HEAD" => Some(Self::BadHead),
+            "HTTP_OUTCOME_BODY_BROKEN" => Some(Self::BodyBroken),
+            "HTTP_OUTCOME_CLOSED" => Some(Self::Closed),
+            "HTTP_OUTCOME_NOT_HTTP" => Some(Self::NotHttp),
+            "HTTP_OUTCOME_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod http_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct HttpServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HttpServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HttpServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HttpServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sends one request, and one more for each redirect that is followed. Each goes over a connection of its own.
+        ///
+        /// A server whose certificate the target would reject is sent nothing, unless the request is `insecure`. What of the
+        /// headers looks like a secret does not leave the agent.
+        pub async fn exchange(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HttpRequest>,
+        ) -> std::result::Result<tonic::Response<super::HttpResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.HttpService/Exchange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.HttpService", "Exchange"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod http_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HttpServiceServer.
+    #[async_trait]
+    pub trait HttpService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sends one request, and one more for each redirect that is followed. Each goes over a connection of its own.
+        ///
+        /// A server whose certificate the target would reject is sent nothing, unless the request is `insecure`. What of the
+        /// headers looks like a secret does not leave the agent.
+        async fn exchange(
+            &self,
+            request: tonic::Request<super::HttpRequest>,
+        ) -> std::result::Result<tonic::Response<super::HttpResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct HttpServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HttpServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HttpServiceServer<T>
+    where
+        T: HttpService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.HttpService/Exchange" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExchangeSvc<T: HttpService>(pub Arc<T>);
+                    impl<T: HttpService> tonic::server::UnaryService<super::HttpRequest>
+                    for ExchangeSvc<T> {
+                        type Response = super::HttpResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HttpRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HttpService>::exchange(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HttpServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.HttpService";
+    impl<T> tonic::server::NamedService for HttpServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

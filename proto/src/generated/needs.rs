@@ -152,6 +152,33 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.ForwardService/Forward",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.TlsService/Handshake",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to judge certificates with the target's own trust store",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.HttpService/Exchange",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to judge certificates with the target's own trust store",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.IoService/ListIo",
         effect: Effect::Observes,
         capabilities: &[

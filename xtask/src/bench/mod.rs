@@ -7,6 +7,7 @@ mod attach;
 mod beside;
 mod disturb;
 mod first_attach;
+mod forward;
 mod http;
 mod kill;
 mod observe;
@@ -58,6 +59,8 @@ enum Subject {
     Sockets,
     /// P12: what a big target feels of being watched
     Disturb,
+    /// P14: a gibibyte each way through port-forward
+    Forward,
     /// R1: what is left when dbgctl is killed at a random moment
     Kill,
 }
@@ -103,8 +106,15 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         cycles: args.cycles,
         tools: Tools::make(workspace)?,
     };
-    let all =
-        [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Sockets, Subject::Disturb, Subject::Kill];
+    let all = [
+        Subject::Attach,
+        Subject::Ps,
+        Subject::Observe,
+        Subject::Sockets,
+        Subject::Disturb,
+        Subject::Forward,
+        Subject::Kill,
+    ];
     let wanted = if args.what.is_empty() { &all[..] } else { &args.what[..] };
     let mut failed = Vec::new();
     for subject in wanted {
@@ -144,6 +154,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Disturb => {
             let mut report = Report::new("disturb", "What a big target feels of being watched");
             disturb::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Forward => {
+            let mut report = Report::new("forward", "A gibibyte each way through port-forward");
+            forward::measure(bench, &mut report)?;
             report
         }
         Subject::Kill => {

@@ -15,6 +15,10 @@ pub(super) const PS: &str = "/usr/bin/ps";
 /// The same of `ss`.
 pub(super) const SS: &str = "/usr/bin/ss";
 
+/// What writes and what counts bytes, there as well.
+pub(super) const HEAD: &str = "/usr/bin/head";
+pub(super) const COUNT: &str = "/usr/bin/wc";
+
 /// The image, removed with this value.
 pub(super) struct Tools {
     pub(super) image: String,
@@ -34,7 +38,9 @@ impl Tools {
         let libraries =
             libraries.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
         let libraries: BTreeSet<_> = libraries.filter(|path| !path.ends_with(':')).collect();
-        files.extend(libraries.into_iter().chain([PS, SS]).map(|path| (path.into(), path.into())));
+        files.extend(
+            libraries.into_iter().chain([PS, SS, HEAD, COUNT]).map(|path| (path.into(), path.into())),
+        );
 
         let image = format!("dbgctl-bench/tools:{}", std::process::id());
         let removal = Undo::later({

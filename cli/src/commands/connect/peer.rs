@@ -10,8 +10,15 @@ use dbgctl_proto::bounds::LONGEST_HOST_BYTES;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// A name or an address, without brackets.
-    pub(super) host: String,
-    pub(super) port: NonZeroU16,
+    pub(in crate::commands) host: String,
+    pub(in crate::commands) port: NonZeroU16,
+}
+
+impl Peer {
+    /// That port of the target itself: a peer without a host.
+    pub(in crate::commands) fn of_target(port: &str) -> Result<Self, String> {
+        Ok(Self { host: String::new(), port: number(port)? })
+    }
 }
 
 impl fmt::Display for Peer {
@@ -21,7 +28,7 @@ impl fmt::Display for Peer {
 }
 
 /// A host and its port as one text, IPv6 in brackets.
-pub(super) fn with_port(host: &str, port: NonZeroU16) -> String {
+pub(in crate::commands) fn with_port(host: &str, port: NonZeroU16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
@@ -50,11 +57,14 @@ impl FromStr for Peer {
         {
             return Err(format!("`{}` cannot be part of a host", odd.escape_default()));
         }
-        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let number = port.parse().ok().filter(|_| digits);
-        let port = number.ok_or_else(|| format!("`{port}` is not a port; ports go from 1 to 65535"))?;
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { host: host.to_owned(), port: number(port)? })
     }
+}
+
+fn number(port: &str) -> Result<NonZeroU16, String> {
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let number = port.parse().ok().filter(|_| digits);
+    number.ok_or_else(|| format!("`{port}` is not a port; ports go from 1 to 65535"))
 }
 
 /// Host and port as they stand, the host without its brackets.
