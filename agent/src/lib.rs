@@ -12,6 +12,7 @@ mod patience;
 pub mod privilege;
 pub mod probes;
 pub mod redaction;
+mod resolve;
 pub mod seccomp;
 pub mod server;
 mod socket_names;

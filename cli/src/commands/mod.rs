@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
+pub(crate) mod dns;
 pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod gc;
@@ -146,6 +147,8 @@ verbs! {
     Sockets(sockets),
     /// List the network interfaces and what they carry
     Net(interfaces),
+    /// Look up a name as the container's program would (sends traffic)
+    Dns(dns),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
 }
@@ -300,6 +303,7 @@ mod tests {
             "cp /etc -",
             "access /etc",
             "connect db:5432",
+            "dns db",
             "top",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {
