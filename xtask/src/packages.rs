@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 9] = [
+pub(crate) const PACKAGES: [Package; 11] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -55,6 +55,18 @@ pub(crate) const PACKAGES: [Package; 9] = [
         purpose: "compare our socket lists with ss",
         required: false,
         present: || command::exists("ss"),
+    },
+    Package {
+        name: "dnsmasq-base",
+        purpose: "look up names at a real server",
+        required: false,
+        present: || command::exists("dnsmasq"),
+    },
+    Package {
+        name: "golang-go",
+        purpose: "compare our look-ups with Go's",
+        required: false,
+        present: || command::exists("go"),
     },
     Package {
         name: "busybox-static",

@@ -128,7 +128,7 @@ impl Listener for Out<v1::LookUpNameResponse> {
 }
 
 fn collect(sources: &Sources, plan: &Plan, out: &mut Out<v1::LookUpNameResponse>) -> Result<(), Halt> {
-    let mut setup = Setup::read(sources, plan.resolver);
+    let mut setup = Setup::read(sources, plan.resolver)?;
     setup.tcp = plan.tcp;
     if !plan.servers.is_empty() {
         setup.servers.clone_from(&plan.servers);

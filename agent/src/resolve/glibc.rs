@@ -14,6 +14,10 @@ use super::wire::{Event, Place, Wire};
 use super::{A, AAAA, End, LookUp, candidates, tcp};
 use crate::stream::Halt;
 
+/// The buffer that getaddrinfo(3) begins with, and what an address takes in it.
+const FIRST_BUFFER_BYTES: usize = 1024;
+const ADDRESS_BYTES: usize = 40;
+
 /// What it says it takes by UDP with the option `edns0`.
 const EDNS_BYTES: u16 = 1200;
 
@@ -29,13 +33,28 @@ pub(super) fn look_up(look_up: &mut LookUp<'_, '_>, name: &[u8], kinds: &[u16]) 
     search.reopens = search.look_up.setup.conf.single_request_reopen;
     let mut best: Option<End> = None;
     for kinds in groups {
-        let end = search.search(name, kinds)?;
+        let mut end = search.search(name, kinds)?;
+        // An answer that does not fit the buffer is thrown away, and all is asked again with one of twice the size.
+        let mut buffer_bytes = FIRST_BUFFER_BYTES;
+        while kinds.len() > 1 && end.outcome == LookUpOutcome::Found && result_bytes(&end) > buffer_bytes {
+            buffer_bytes *= 2;
+            end = search.search(name, kinds)?.because(
+                "the answer is too long for the GNU C library's buffer: it asks everything again with a bigger one",
+            );
+        }
         match &mut best {
             Some(best) if best.outcome == LookUpOutcome::Found => best.answers.extend(end.answers),
             best => *best = Some(end),
         }
     }
     Ok(best.unwrap_or_else(|| End::new(LookUpOutcome::Failed, 0)))
+}
+
+/// What the addresses take in the buffer of getaddrinfo(3), with the name that they belong to.
+fn result_bytes(end: &End) -> usize {
+    let addresses: usize = end.answers.iter().map(|answer| answer.addresses.len()).sum();
+    let name = end.answers.first().map_or(0, |answer| answer.canonical.len());
+    addresses * ADDRESS_BYTES + name.next_multiple_of(8)
 }
 
 /// What the servers said to one name.

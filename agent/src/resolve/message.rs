@@ -40,6 +40,23 @@ pub(super) fn name(text: &[u8]) -> Option<Name> {
     Name::from_labels(labels).ok()
 }
 
+/// A name as RFC 4343 writes it, with the dot at its end: what is no letter, digit or sign of ASCII by its number.
+pub(super) fn text(name: &Name) -> String {
+    let mut text = String::new();
+    for label in name.iter() {
+        for &byte in label {
+            match byte {
+                b'.' | b'\\' => text.extend(['\\', char::from(byte)]),
+                b'!'..=b'~' => text.push(char::from(byte)),
+                // Writing to a string cannot fail.
+                _ => drop(write!(text, "\\{byte:03}")),
+            }
+        }
+        text.push('.');
+    }
+    if text.is_empty() { ".".to_owned() } else { text }
+}
+
 /// What is asked in one message.
 #[derive(Debug, Clone)]
 pub(super) struct Asking {
@@ -136,7 +153,7 @@ impl Answer {
         self.kinds = message.answers.iter().map(|record| record.record_type().into()).collect();
         self.addresses = message.answers.iter().filter_map(address).collect();
         let last = message.answers.iter().rev().find(|record| address(record).is_some());
-        self.canonical = last.map(|record| record.name.to_ascii()).unwrap_or_default();
+        self.canonical = last.map(|record| text(&record.name)).unwrap_or_default();
     }
 
     /// Whether it repeats the question, whatever the case of its letters.
@@ -196,13 +213,13 @@ fn record(record: &Record) -> v1::DnsRecord {
     let mut value = String::new();
     match &record.data {
         // Names as they are on the wire, and not as characters that look alike.
-        RData::CNAME(name) => value = name.0.to_ascii(),
+        RData::CNAME(name) => value = text(&name.0),
         // What a type has no text for is left empty.
         data => drop(write!(value, "{data}")),
     }
     value.truncate(value.floor_char_boundary(LONGEST_VALUE_BYTES));
     v1::DnsRecord {
-        name: record.name.to_ascii(),
+        name: text(&record.name),
         record_type: u16::from(record.record_type()).into(),
         ttl_seconds: record.ttl,
         value,
@@ -244,6 +261,12 @@ mod tests {
                 .iter()
                 .all(|text| name(text).is_none())
         );
+    }
+
+    #[test]
+    fn a_name_is_written_so_that_it_can_be_read_back() {
+        assert_eq!(text(&name(b"w w\r\xc3\\.x").unwrap()), "w\\032w\\013\\195\\\\.x.");
+        assert_eq!(text(&Name::root()), ".");
     }
 
     #[test]

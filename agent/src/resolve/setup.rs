@@ -11,6 +11,7 @@ use dbgctl_linux::procfs::{cmdline, if_inet6};
 use dbgctl_linux::{Buffer, Pid, ReadError};
 use nix::unistd::gethostname;
 
+use crate::error::ProbeError;
 use crate::sources::Sources;
 
 const PORT: u16 = 53;
@@ -38,7 +39,11 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Reads the target's configuration. `wanted`: the resolver, if that is not for the program to say.
-    pub(crate) fn read(sources: &Sources, wanted: Option<Resolver>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If a file is there and can not be read: what a resolver would do then is not to be guessed.
+    pub(crate) fn read(sources: &Sources, wanted: Option<Resolver>) -> Result<Self, ProbeError> {
         let mut buffer = Buffer::default();
         let mut remarks = Vec::new();
         let init = sources.target_init().ok();
@@ -46,11 +51,11 @@ impl Setup {
             Some(resolver) => (resolver, "asked for".to_owned()),
             None => choose(sources, init, &mut buffer),
         };
-        let text = Files { sources, init }.read("/etc/resolv.conf", resolv_conf::BOUND_BYTES, &mut remarks);
-        let conf = resolv_conf::parse(text.as_deref().unwrap_or_default(), resolver);
-        let hosts =
-            Files { sources, init }.read("/etc/hosts", hosts::BOUND_BYTES, &mut remarks).unwrap_or_default();
-        let order = order(&Files { sources, init }, resolver, &mut remarks);
+        let files = Files { sources, init };
+        let text = files.read("/etc/resolv.conf", resolv_conf::BOUND_BYTES, &mut remarks)?;
+        let conf = resolv_conf::parse(&text, resolver);
+        let hosts = files.read("/etc/hosts", hosts::BOUND_BYTES, &mut remarks)?;
+        let order = order(&files, resolver, &mut remarks);
         let mut search = conf.search.clone();
         if search.is_empty() && resolver != Resolver::Musl {
             search.extend(domain_of_host());
@@ -58,7 +63,7 @@ impl Setup {
         let servers =
             conf.servers.iter().map(|server| socket_address(sources, server, &mut buffer)).collect();
         remarks.extend(conf.remarks.iter().cloned());
-        Self {
+        Ok(Self {
             resolver,
             reason,
             conf,
@@ -69,7 +74,7 @@ impl Setup {
             remarks,
             tcp: false,
             timeout_is_given: false,
-        }
+        })
     }
 
     /// Waits so long for each answer, whatever is configured.
@@ -105,24 +110,24 @@ struct Files<'s> {
 }
 
 impl Files<'_> {
-    /// A file that the engine shares between the containers of a network namespace: the target's own, or the agent's.
-    /// `None`: there is none.
-    fn read(&self, path: &str, bound: usize, remarks: &mut Vec<String>) -> Option<Vec<u8>> {
+    /// A file that the engine shares between the containers of a network namespace: the target's own, or, where that is
+    /// out of reach, the agent's. Empty if there is none.
+    fn read(&self, path: &str, bound: usize, remarks: &mut Vec<String>) -> Result<Vec<u8>, ProbeError> {
         let result = match self.of_target(path, bound) {
-            Some(Err(error)) if error.is_denied() => None,
+            Some(Err(error)) if error.is_denied() => {
+                remarks.push(format!(
+                    "{path} is the one that the engine made: whether another is mounted over it can not be seen at this level"
+                ));
+                None
+            }
             other => other,
         };
-        let result = result.unwrap_or_else(|| self.of(Pid(std::process::id()), path, bound));
-        match result {
-            Ok(text) => Some(text),
+        match result.unwrap_or_else(|| self.of(Pid(std::process::id()), path, bound)) {
             Err(error) if error.is_gone() => {
                 remarks.push(format!("the target has no {path}"));
-                None
+                Ok(Vec::new())
             }
-            Err(error) => {
-                remarks.push(format!("{path} can not be read: {}", error.reason()));
-                None
-            }
+            result => result.map_err(|source| ProbeError::File { path: path.as_bytes().to_vec(), source }),
         }
     }
 

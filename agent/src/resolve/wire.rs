@@ -12,7 +12,7 @@ use dbgctl_proto::v1::{self, DnsOutcome, DnsTransport};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::message::{Answer, Asking};
+use super::message::{Answer, Asking, text};
 use crate::stream::Halt;
 
 /// How long nobody looks whether the answer is still wanted.
@@ -152,7 +152,7 @@ impl<'l> Wire<'l> {
         v1::DnsQuestion {
             round: self.round,
             candidate: place.candidate,
-            name: asking.name.to_ascii(),
+            name: text(&asking.name),
             record_type: asking.kind.into(),
             server: server.to_string(),
             transport: transport.into(),
@@ -283,9 +283,14 @@ impl<'l> Wire<'l> {
 pub(super) fn outcome(error: &io::Error) -> DnsOutcome {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => DnsOutcome::Refused,
-        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN) => {
-            DnsOutcome::Unreachable
-        }
+        Some(
+            Errno::ENETUNREACH
+            | Errno::EHOSTUNREACH
+            | Errno::ENETDOWN
+            | Errno::EHOSTDOWN
+            | Errno::EADDRNOTAVAIL
+            | Errno::EAFNOSUPPORT,
+        ) => DnsOutcome::Unreachable,
         Some(Errno::ETIMEDOUT) => DnsOutcome::TimedOut,
         _ if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => DnsOutcome::TimedOut,
         _ if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => DnsOutcome::Garbled,

@@ -12,7 +12,7 @@ mod parse;
 pub use parse::{address, parse};
 
 /// What is read of the file.
-pub const BOUND_BYTES: usize = 64 << 10;
+pub const BOUND_BYTES: usize = 1 << 20;
 
 /// All three resolvers use no more servers.
 pub const MOST_SERVERS: usize = 3;

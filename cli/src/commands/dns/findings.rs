@@ -108,6 +108,10 @@ pub(super) fn of(
             lines.push(format!("{more} more of these"));
         }
     }
+    let found = verdicts.first().filter(|verdict| {
+        LookUpOutcome::try_from(verdict.outcome) == Ok(LookUpOutcome::Found) && !verdict.reason.is_empty()
+    });
+    lines.extend(found.map(|verdict| verdict.reason.clone()));
     lines.extend(wasted(name, header, rows, verdicts));
     lines.extend(itself(name, rows, verdicts));
     lines.extend(beyond_ascii(name));
