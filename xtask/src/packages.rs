@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 11] = [
+pub(crate) const PACKAGES: [Package; 12] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -61,6 +61,12 @@ pub(crate) const PACKAGES: [Package; 11] = [
         purpose: "look up names at a real server",
         required: false,
         present: || command::exists("dnsmasq"),
+    },
+    Package {
+        name: "bind9-dnsutils",
+        purpose: "compare our look-ups with dig",
+        required: false,
+        present: || command::exists("dig"),
     },
     Package {
         name: "golang-go",

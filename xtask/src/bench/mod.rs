@@ -9,6 +9,7 @@ mod disturb;
 mod first_attach;
 mod http;
 mod kill;
+mod names;
 mod observe;
 mod private_engine;
 mod processes;
@@ -53,6 +54,8 @@ enum Subject {
     Ps,
     /// P5: the memory and the open files of ten thousand processes
     Observe,
+    /// P11: a look-up in a session, beside dig and a C program
+    Dns,
     /// P12: what a big target feels of being watched
     Disturb,
     /// R1: what is left when dbgctl is killed at a random moment
@@ -100,7 +103,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         cycles: args.cycles,
         tools: Tools::make(workspace)?,
     };
-    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Disturb, Subject::Kill];
+    let all = [Subject::Attach, Subject::Ps, Subject::Observe, Subject::Dns, Subject::Disturb, Subject::Kill];
     let wanted = if args.what.is_empty() { &all[..] } else { &args.what[..] };
     let mut failed = Vec::new();
     for subject in wanted {
@@ -130,6 +133,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Observe => {
             let mut report = Report::new("observe", "Memory and open files of ten thousand processes");
             observe::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Dns => {
+            let mut report = Report::new("dns", "Looking up a name");
+            names::measure(bench, &mut report)?;
             report
         }
         Subject::Disturb => {

@@ -22,7 +22,7 @@ impl Tools {
     /// Packs `ps` with the libraries that it is linked to, and our own programs.
     pub(super) fn make(workspace: &Path) -> Result<Self> {
         let mut files = vec![
-            (PathBuf::from("/procfloor"), compile(workspace)?),
+            (PathBuf::from("/procfloor"), compile(workspace, "procfloor")?),
             (PathBuf::from("/true"), targets::program(workspace, "true")),
             (PathBuf::from("/target-program"), targets::program(workspace, "target-program")),
         ];
@@ -43,10 +43,11 @@ impl Tools {
     }
 }
 
-fn compile(workspace: &Path) -> Result<PathBuf> {
-    let program = workspace.join("target/bench/procfloor");
+/// Builds one of the floors.
+pub(super) fn compile(workspace: &Path, name: &str) -> Result<PathBuf> {
+    let program = workspace.join("target/bench").join(name);
     fs::create_dir_all(workspace.join("target/bench"))?;
-    let source = workspace.join("xtask/src/bench/procfloor.c");
+    let source = workspace.join(format!("xtask/src/bench/{name}.c"));
     command::run(Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source))?;
     Ok(program)
 }
