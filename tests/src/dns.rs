@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use nix::sys::socket::{
 };
 
 use crate::running::Running;
-use crate::{Target, host};
+use crate::{Target, host, tree};
 
 /// The port of the DNS.
 pub const PORT: u16 = 53;
@@ -279,4 +280,13 @@ fn question(message: &[u8], server: Ipv4Addr, transport: &'static str) -> Option
         name.push('.');
     }
     Some(Question { server, transport, name, kind: kind_of(message), edns_bytes })
+}
+
+/// A program with Go's own resolver, which looks up its argument, or does nothing without one. `None`: there is no Go.
+pub fn go_program(work: &Path) -> Option<PathBuf> {
+    let program = work.join("look-up");
+    let mut build = Command::new("go");
+    build.env("CGO_ENABLED", "0").env("GOCACHE", work.join("cache")).env("GOFLAGS", "-p=1");
+    build.args(["build", "-o"]).arg(&program).arg(tree().join("tests/programs/look-up.go"));
+    build.output().is_ok_and(|ran| ran.status.success()).then_some(program)
 }

@@ -1,5 +1,5 @@
 //! `dns` in real containers: every way in which a look-up fails is made for real, and named.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 
@@ -255,6 +255,43 @@ fn at_level_0_the_engine_s_file_is_read_and_nothing_stays_behind() {
     assert!(ran.stdout().contains("\ndb: 10.0.0.7, fd00::7"), "{ran:?}");
     assert!(ran.stderr().contains("the GNU C library's is assumed"), "{ran:?}");
     place.target.expect_nothing_left();
+}
+
+#[test]
+fn at_level_0_too_a_file_that_is_mounted_over_the_engine_s_counts() {
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("resolv.conf");
+    fs::write(&file, "nameserver 127.0.0.77\n").unwrap();
+    let mount = format!("{}:/etc/resolv.conf:ro", file.display());
+    let target = Target::run(&["-v", &mount], &["serve"]).ready();
+    // The engine mounts it into the sidecar as well, which shares the target's network.
+    for level in ["0", "1"] {
+        let ran = dbgctl(&["dns", &target.id, "127.0.0.1", "--level", level, "-o", "json"]).expect(0);
+        assert_eq!(ran.header()["servers"], serde_json::json!(["127.0.0.77:53"]), "level {level}");
+    }
+}
+
+#[test]
+fn the_resolver_is_that_of_the_program() {
+    let resolver = |target: &Target| {
+        let ran = dbgctl(&["dns", &target.id, "127.0.0.1", "-o", "json"]).expect(0);
+        let header = ran.header();
+        (
+            header["resolver"].as_str().unwrap().to_owned(),
+            header["resolver_reason"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (name, why) = resolver(&Target::web());
+    assert!(name == "musl" && why.starts_with("/target-program is static"), "{name}: {why}");
+    if let Some(redis) = Target::of_debian("redis") {
+        let (name, why) = resolver(&redis);
+        assert!(name == "glibc" && why.ends_with("is linked with the GNU C library"), "{name}: {why}");
+    }
+    let work = tempfile::tempdir().unwrap();
+    let Some(program) = dns::go_program(work.path()) else { return skipped("there is no Go") };
+    let mount = format!("{}:/go-program:ro", program.display());
+    let (name, why) = resolver(&Target::run(&["-v", &mount, "--entrypoint", "/go-program"], &[]));
+    assert_eq!((name.as_str(), why.as_str()), ("go", "/go-program is a Go program"));
 }
 
 #[test]

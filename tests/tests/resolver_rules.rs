@@ -1,6 +1,6 @@
 //! Whether `dns` asks what real resolvers ask: the questions on the wire of the GNU C library, of musl and of Go, and of
 //! `dbgctl dns` with the rules of each, for many kinds of resolv.conf.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::net::{Ipv4Addr, ToSocketAddrs as _};
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use dbgctl_tests::dns::{self, Capture, Question, Scripted};
 use dbgctl_tests::running::Running;
-use dbgctl_tests::{Target, dbgctl, run, skipped, tree};
+use dbgctl_tests::{Target, dbgctl, run, skipped};
 
 /// In all of them .1 is a server that knows, .2 one that says REFUSED, .3 one that says SERVFAIL, .4 one that is silent,
 /// .6 one that is silent about AAAA, .7 one that is lame, and nothing listens on .8 and .9.
@@ -284,18 +284,10 @@ fn comparable(resolver: Resolver, conf: &str, questions: &[Question]) -> Vec<Que
     questions
 }
 
-fn go_program(work: &Path) -> Option<PathBuf> {
-    let program = work.join("look-up");
-    let mut build = Command::new("go");
-    build.env("CGO_ENABLED", "0").env("GOCACHE", work.join("cache")).env("GOFLAGS", "-p=1");
-    build.args(["build", "-o"]).arg(&program).arg(tree().join("tests/programs/look-up.go"));
-    build.output().is_ok_and(|ran| ran.status.success()).then_some(program)
-}
-
 fn compare(resolver: Resolver) {
     let Some(place) = Place::new() else { return skipped("there is no dnsmasq") };
     let go = match resolver {
-        Resolver::Go => match go_program(place.work.path()) {
+        Resolver::Go => match dns::go_program(place.work.path()) {
             Some(go) => go,
             None => return skipped("there is no Go"),
         },

@@ -14,7 +14,7 @@ mod setup;
 mod tcp;
 mod wire;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dbgctl_linux::etc::hosts;
 use dbgctl_linux::etc::resolv_conf::{self, Resolver};
@@ -39,11 +39,14 @@ struct End {
     /// Counted from 1. 0: none.
     candidate: u32,
     reason: String,
+    /// What was waited for although the resolver would not have waited.
+    spent_beside: Duration,
 }
 
 impl End {
     fn new(outcome: LookUpOutcome, candidate: u32) -> Self {
-        Self { outcome, answers: Vec::new(), candidate, reason: String::new() }
+        let spent_beside = Duration::ZERO;
+        Self { outcome, answers: Vec::new(), candidate, reason: String::new(), spent_beside }
     }
 
     fn because(self, reason: &str) -> Self {
@@ -64,6 +67,8 @@ struct LookUp<'a, 'l> {
     wire: Wire<'l>,
     /// How many look-ups this process has made before, which is where `rotate` begins.
     nth: usize,
+    /// As in [`End`].
+    spent_beside: Duration,
 }
 
 /// Looks up `name` once, for records of these types, and tells `listener` of each question. `round` counts from 1.
@@ -95,6 +100,7 @@ pub(crate) fn look_up(
         reason: "no source of names is configured".to_owned(),
         ..verdict
     };
+    let mut spent_beside = Duration::ZERO;
     for source in &setup.sources {
         match source.as_str() {
             "files" if for_addresses => {
@@ -113,6 +119,7 @@ pub(crate) fn look_up(
             "dns" => {
                 let end = ask_servers(setup, name, kinds, round, listener)?;
                 fill(&mut verdict, &end);
+                spent_beside += end.spent_beside;
                 if end.outcome == LookUpOutcome::Found {
                     break;
                 }
@@ -121,7 +128,7 @@ pub(crate) fn look_up(
             _ => {}
         }
     }
-    verdict.nanos = nanos(started.elapsed());
+    verdict.nanos = nanos(started.elapsed().saturating_sub(spent_beside));
     Ok(verdict)
 }
 
@@ -134,12 +141,13 @@ fn ask_servers(
 ) -> Result<End, Halt> {
     let wire = Wire::new(listener, round, setup.resolver == Resolver::Musl);
     let nth = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
-    let mut look_up = LookUp { setup, wire, nth };
-    match setup.resolver {
+    let mut look_up = LookUp { setup, wire, nth, spent_beside: Duration::ZERO };
+    let end = match setup.resolver {
         Resolver::Glibc => glibc::look_up(&mut look_up, name, kinds),
         Resolver::Musl => musl::look_up(&mut look_up, name, kinds),
         Resolver::Go => go::look_up(&mut look_up, name, kinds),
-    }
+    };
+    Ok(End { spent_beside: look_up.spent_beside, ..end? })
 }
 
 fn fill(verdict: &mut v1::LookUpVerdict, end: &End) {

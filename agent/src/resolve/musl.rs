@@ -53,7 +53,7 @@ fn send(
     askings: &[Asking],
     candidate: u32,
 ) -> Result<Vec<Option<Answer>>, Halt> {
-    let LookUp { setup, wire, .. } = look_up;
+    let LookUp { setup, wire, spent_beside, .. } = look_up;
     let timeout = setup.conf.timeout;
     let mut answers: Vec<Option<Answer>> = vec![None; askings.len()];
     if setup.tcp {
@@ -139,12 +139,14 @@ fn send(
             wire.end_all(DnsOutcome::TimedOut)?;
         }
     }
-    let others = Instant::now() + started.elapsed().saturating_mul(4).min(LONGEST_WAIT_FOR_OTHERS);
+    let decided = Instant::now();
+    let others = decided + started.elapsed().saturating_mul(4).min(LONGEST_WAIT_FOR_OTHERS);
     while (0..sent.len()).any(|number| wire.is_open(number)) {
         if let Event::Deadline = wire.next(others)? {
             wire.end_all(DnsOutcome::Abandoned)?;
         }
     }
+    *spent_beside += decided.elapsed();
     for (nth, server) in cut {
         let place = Place { candidate, attempt: 1 };
         let left = timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));

@@ -111,17 +111,10 @@ struct Files<'s> {
 
 impl Files<'_> {
     /// A file that the engine shares between the containers of a network namespace: the target's own, or, where that is
-    /// out of reach, the agent's. Empty if there is none.
+    /// out of reach, the agent's, which is the same file. Empty if there is none.
     fn read(&self, path: &str, bound: usize, remarks: &mut Vec<String>) -> Result<Vec<u8>, ProbeError> {
-        let result = match self.of_target(path, bound) {
-            Some(Err(error)) if error.is_denied() => {
-                remarks.push(format!(
-                    "{path} is the one that the engine made: whether another is mounted over it can not be seen at this level"
-                ));
-                None
-            }
-            other => other,
-        };
+        let result =
+            self.of_target(path, bound).filter(|result| !matches!(result, Err(error) if error.is_denied()));
         match result.unwrap_or_else(|| self.of(Pid(std::process::id()), path, bound)) {
             Err(error) if error.is_gone() => {
                 remarks.push(format!("the target has no {path}"));

@@ -180,8 +180,13 @@ impl<'l> Wire<'l> {
 
     /// Waits for what happens next.
     pub(super) fn next(&mut self, deadline: Instant) -> Result<Event, Halt> {
+        let mut looked = Instant::now();
         loop {
             let now = Instant::now();
+            if now >= looked + SLICE {
+                self.listener.wanted()?;
+                looked = now;
+            }
             // Also while packets come without end.
             if now >= deadline {
                 return Ok(Event::Deadline);
@@ -196,10 +201,8 @@ impl<'l> Wire<'l> {
                 self.lines.iter().map(|line| PollFd::new(line.socket.as_fd(), PollFlags::POLLIN)).collect();
             // Rounded up: with less than a millisecond left it would turn round and round.
             let wait = PollTimeout::try_from(wait + Duration::from_micros(999)).unwrap_or(PollTimeout::ZERO);
-            // Interrupted or not, the sockets are looked at again.
-            if poll(&mut fds, wait) == Ok(0) {
-                self.listener.wanted()?;
-            }
+            // Whatever comes of it, the sockets are looked at again.
+            let _ = poll(&mut fds, wait);
         }
     }
 
