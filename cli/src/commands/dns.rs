@@ -19,7 +19,7 @@ use dbgctl_proto::v1::{self, LookUpHeader, LookUpOutcome, LookUpVerdict, Resolve
 use self::kind::Kind;
 use self::row::QuestionRow;
 use super::agent::Agent;
-use super::stream;
+use super::stream::{self, News};
 use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::closing::Closing;
@@ -125,15 +125,16 @@ impl Question for Args {
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let request = self.request()?;
-        let (mut header, mut verdicts) = (None, Vec::new());
-        let read = stream::read_and::<v1::LookUpNameResponse>(agent, request, |news| match news {
-            LookUpNews::Header(news) => header = Some(news),
-            LookUpNews::Verdict(verdict) => verdicts.push(verdict),
-        });
-        let listing = agent.within_limit(read).await?;
-        let rows: Vec<_> = listing.rows.into_iter().map(QuestionRow::new).collect();
-        unless_pipe_closed(self.show(header, &rows, &verdicts, listing.closing, output, talk))
+        // What is waited for between the rounds is not waiting for an answer.
+        let pauses = self.interval.unwrap_or_default().saturating_mul(self.repeat - 1);
+        let agent = &agent.with_more_time(pauses);
+        let mut told = Told::default();
+        let read = stream::read_as_it_comes(agent, self.request()?, |news| told.take(news, output));
+        let answer = match agent.within_limit(read).await {
+            Ok(closing) => self.close(&told, closing, output, talk),
+            Err(failure) => Err(failure),
+        };
+        unless_pipe_closed(answer)
     }
 }
 
@@ -173,37 +174,66 @@ impl Args {
         }
     }
 
-    fn show(
+    /// Shows what is left to be shown when all is there: of a table, the rows.
+    fn close(
         &self,
-        header: Option<LookUpHeader>,
-        rows: &[QuestionRow],
-        verdicts: &[LookUpVerdict],
+        told: &Told,
         mut closing: Closing,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let header_there = header.clone().unwrap_or_default();
-        output.header(header, |header, object| header_fields(&header, object))?;
+        let Told { header, rows, verdicts } = told;
         if output.is_table() && self.repeat > 1 {
             output.rows(&repeat::rows(rows))?;
-        } else if !rows.is_empty() || !output.is_table() {
+        } else if output.is_table() && !rows.is_empty() {
             output.rows(rows)?;
         }
-        if !output.is_table() {
-            for verdict in verdicts {
-                output.object(|object| object.object("verdict", |object| verdict_fields(verdict, object)))?;
-            }
-        }
         let mut sentences = findings::verdict(&self.name, verdicts, rows);
-        sentences.extend(findings::of(&self.asked_name(), &header_there, rows, verdicts));
+        sentences.extend(findings::of(&self.asked_name(), header, rows, verdicts));
         closing.verdicts = Some(sentences);
-        closing.notes.push(asked_as(&header_there));
-        closing.notes.extend(header_there.remarks.iter().take(findings::MOST).cloned());
+        closing.notes.push(asked_as(header));
+        closing.notes.extend(header.remarks.iter().take(findings::MOST).cloned());
         let shown = closing.show("questions", output, talk)?;
         Ok(verdicts.iter().map(exit).chain([shown]).fold(Exit::Answered, Exit::worst).worst(
             // Without a verdict nothing was found out.
             if verdicts.is_empty() { Exit::Unknown } else { Exit::Answered },
         ))
+    }
+}
+
+/// What the agent has told so far.
+#[derive(Debug, Default)]
+struct Told {
+    header: LookUpHeader,
+    rows: Vec<QuestionRow>,
+    verdicts: Vec<LookUpVerdict>,
+}
+
+impl Told {
+    /// Keeps what comes, and shows it at once unless it is for a table, whose columns depend on all rows.
+    fn take(&mut self, news: News<v1::LookUpNameResponse>, output: &mut Output) -> Result<(), Failure> {
+        match news {
+            News::Header(LookUpNews::Header(header)) => {
+                output.header(Some(&header), header_fields)?;
+                self.header = header;
+            }
+            News::Header(LookUpNews::Verdict(verdict)) => {
+                if !output.is_table() {
+                    output.object(|object| {
+                        object.object("verdict", |object| verdict_fields(&verdict, object))
+                    })?;
+                }
+                self.verdicts.push(verdict);
+            }
+            News::Rows(questions) => {
+                let rows: Vec<_> = questions.into_iter().map(QuestionRow::new).collect();
+                if !output.is_table() {
+                    output.rows(&rows)?;
+                }
+                self.rows.extend(rows);
+            }
+        }
+        Ok(output.flush()?)
     }
 }
 
