@@ -13,6 +13,7 @@ pub mod privilege;
 pub mod probes;
 pub mod redaction;
 mod resolve;
+mod resolvers;
 pub mod seccomp;
 pub mod server;
 mod socket_names;

@@ -65,3 +65,18 @@ pub const MOST_NAME_PATTERNS: usize = 64;
 
 /// Each of `ListEnvironmentsRequest.names`.
 pub const LONGEST_NAME_PATTERN_BYTES: usize = 256;
+
+/// `LookUpNameRequest.name`.
+pub const LONGEST_NAME_BYTES: usize = 255;
+
+/// `LookUpNameRequest.record_types`.
+pub const MOST_RECORD_TYPES: usize = 8;
+
+/// `LookUpNameRequest.servers`.
+pub const MOST_NAME_SERVERS: usize = 8;
+
+/// `LookUpNameRequest.rounds`.
+pub const MOST_ROUNDS: u32 = 1000;
+
+/// `LookUpNameRequest.interval` and `timeout`.
+pub const LONGEST_DNS_WAIT: Duration = Duration::from_secs(60);

@@ -159,6 +159,12 @@ list!(StackService.ListStacks(ListStacksRequest) -> ListStacksResponse,
     holds |thread| thread.system_call.as_ref().map_or(0, |call| size_of_val(call.arguments.as_slice())));
 list!(InterfaceService.ListInterfaces(ListInterfacesRequest) -> ListInterfacesResponse,
     list_interfaces_response: Header(InterfaceListHeader), Batch(InterfaceBatch { interfaces: Interface }));
+list!(DnsService.LookUpName(LookUpNameRequest) -> LookUpNameResponse,
+    look_up_name_response:
+        /// What is told of a look-up beside its questions.
+        enum LookUpNews { Header(v1::LookUpHeader), Verdict(v1::LookUpVerdict) },
+    Batch(DnsQuestionBatch { questions: DnsQuestion }),
+    holds |question| question.answer.as_ref().map_or(0, |answer| size_of_val(answer.records.as_slice())));
 list!(DirectoryService.ListDirectory(ListDirectoryRequest) -> ListDirectoryResponse,
     list_directory_response: Batch(DirectoryEntryBatch { entries: DirectoryEntry }),
     holds |entry| attributes(entry.status.as_ref()));

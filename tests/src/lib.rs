@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
 pub mod chance;
+pub mod dns;
 pub mod figures;
 pub mod host;
 pub mod hung_mount;

@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 10] = [
+pub(crate) const PACKAGES: [Package; 13] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -61,6 +61,24 @@ pub(crate) const PACKAGES: [Package; 10] = [
         purpose: "put packet filters in a container's way",
         required: false,
         present: || command::exists("nft"),
+    },
+    Package {
+        name: "dnsmasq-base",
+        purpose: "look up names at a real server",
+        required: false,
+        present: || command::exists("dnsmasq"),
+    },
+    Package {
+        name: "bind9-dnsutils",
+        purpose: "compare our look-ups with dig",
+        required: false,
+        present: || command::exists("dig"),
+    },
+    Package {
+        name: "golang-go",
+        purpose: "compare our look-ups with Go's",
+        required: false,
+        present: || command::exists("go"),
     },
     Package {
         name: "busybox-static",

@@ -31,6 +31,7 @@ const VERBS: &[(&str, &str)] = &[
     ("AccessService", "access"),
     ("SocketService", "sockets"),
     ("InterfaceService", "net"),
+    ("DnsService", "dns"),
     ("ConnectService", "connect"),
     ("TlsService", "tls"),
     ("HttpService", "http"),

@@ -1,16 +1,17 @@
 //! Whatever a parser is given, it answers or refuses, and never panics.
 
 use dbgctl_linux::cgroupfs::{cpu, io, keyed, memory, memory_events, memory_stat, pressure};
-use dbgctl_linux::etc::{group, passwd};
+use dbgctl_linux::etc::resolv_conf::Resolver;
+use dbgctl_linux::etc::{group, hosts, nsswitch, passwd, resolv_conf};
 use dbgctl_linux::netlink::inet_diag::InetSocket;
 use dbgctl_linux::netlink::netlink_diag::NetlinkSocket;
 use dbgctl_linux::netlink::packet_diag::PacketSocket;
 use dbgctl_linux::netlink::tcp_info::{Field, TcpInfo};
 use dbgctl_linux::netlink::unix_diag::UnixSocket;
 use dbgctl_linux::procfs::{
-    cgroup, cmdline, environ, fd, fdinfo, identity, limits, loadavg, meminfo, mountinfo, net_dev, netstat,
-    oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat, status, syscall,
-    system_stat, wchan,
+    cgroup, cmdline, environ, exe, fd, fdinfo, identity, if_inet6, limits, loadavg, meminfo, mountinfo,
+    net_dev, netstat, oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat,
+    status, syscall, system_stat, wchan,
 };
 use dbgctl_linux::target::ContainerId;
 use dbgctl_linux::{acl, cpu_list, entries, glob, netlink, scene};
@@ -68,6 +69,13 @@ const SAMPLES: &[&[u8]] = &[
       \0\0\0\0\x05\0\0\0\0\0\0\0\xe8\x03\0\0\0\0\0\0\0\0\0\0\xe8\x03\0\0\x92\x10\0\0\
       \x0a\0\x04\0cubic\0\0\0\x05\0\x08\0\x02\0\0\0",
     b"\x20\0\0\0\x14\0\x02\0\x01\0\0\0\0\0\0\0\x01\x01\x0a\0\x92\x10\0\0\x05\0\0\0\0\0\0\0\x0a\0\0\0/run/a\0\0",
+    b"nameserver 127.1\nsearch a.test b.test\noptions ndots:5 timeout:2 attempts:1 rotate\nnameserver fe80::1%eth0\n",
+    b"127.0.0.1 localhost # me\n::1 localhost ip6-localhost\nhosts: files [NOTFOUND=return] dns\n",
+    b"fe800000000000000042acfffe110002 1a 40 20 80     eth0\n",
+    b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0\0\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\
+      \0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\x01\0\0\0\0\0\0\0\
+      \x04\0\0\0\0\0\0\0\x78\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x14\0\0\0\0\0\0\0\
+      \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\x04\0\0\0\x04\0\0\0Go\0\0abcd",
     b"TcpExt: ListenOverflows ListenDrops\nTcpExt: 1 2\nIpExt: InOctets\nIpExt: 3\n",
     b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
       ticks_per_second 100\npage_bytes 4096\n",
@@ -169,6 +177,13 @@ proptest! {
             let _ = sockets::parse(protocol, &text);
         }
         let _ = passwd::parse(&text).name(0);
+        for resolver in [Resolver::Glibc, Resolver::Musl, Resolver::Go] {
+            let conf = resolv_conf::parse(&text, resolver);
+            prop_assert!((1..=3).contains(&conf.servers.len()));
+            let _ = hosts::addresses(&text, b"localhost", resolver);
+        }
+        let _ = (nsswitch::parse(&text), resolv_conf::address(&text), if_inet6::parse(&text, b"eth0"));
+        let _ = exe::parse(&text);
         let _ = group::parse(&text).name(0);
         let _ = mountinfo::parse(&text);
         let _ = acl::parse(&text);

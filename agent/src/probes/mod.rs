@@ -4,6 +4,7 @@ mod cgroup;
 pub mod connect;
 pub mod cpu;
 pub mod descriptors;
+pub mod dns;
 pub mod environment;
 pub mod files;
 pub mod forward;
@@ -39,6 +40,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(connect::service(sources.clone()))
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))
+        .add_service(dns::service(sources.clone()))
         .add_service(environment::service(sources.clone()))
         .add_service(input_output::service(sources.clone()))
         .add_service(limits::service(sources.clone()))

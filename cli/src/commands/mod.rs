@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
+pub(crate) mod dns;
 pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod forward;
@@ -149,6 +150,8 @@ verbs! {
     Sockets(sockets),
     /// List the network interfaces and what they carry
     Net(interfaces),
+    /// Look up a name as the container's program would (sends traffic)
+    Dns(dns),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
     /// Shake hands with a TLS server, and judge its certificates (sends traffic)
@@ -312,6 +315,7 @@ mod tests {
             "tls db:5432",
             "http http://db/",
             "port-forward 8080",
+            "dns db",
             "top",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {

@@ -40,8 +40,33 @@ pub(super) async fn read_and<L: List>(
     request: L::Request,
     mut take: impl FnMut(L::Header),
 ) -> Result<Listing<L>, Failure> {
-    let mut stream = ask::<L>(agent, request).await?;
     let mut listing = Listing::default();
+    let news = |news| {
+        match news {
+            News::Header(header) => take(header),
+            News::Rows(rows) => listing.rows.extend(rows),
+        }
+        Ok(())
+    };
+    listing.closing = read_as_it_comes::<L>(agent, request, news).await?;
+    Ok(listing)
+}
+
+/// What comes before the end of a list.
+#[derive(Debug)]
+pub(super) enum News<L: List> {
+    Header(L::Header),
+    Rows(Vec<L::Row>),
+}
+
+/// The same, but nothing is kept: all of it is handed to `take` as it comes.
+pub(super) async fn read_as_it_comes<L: List>(
+    agent: &Agent,
+    request: L::Request,
+    mut take: impl FnMut(News<L>) -> Result<(), Failure>,
+) -> Result<Closing, Failure> {
+    let mut stream = ask::<L>(agent, request).await?;
+    let mut closing = Closing::default();
     let mut budget = Budget::new();
     while let Some(message) = stream.message().await? {
         // `None`: a part that only a newer agent knows.
@@ -53,20 +78,20 @@ pub(super) async fn read_and<L: List>(
             Some(Part::Summary(_)) | None => 0,
         };
         if !budget.take(bytes) {
-            listing.closing.broken_off = Some("the list was cut here: the agent sent more than there can be");
-            return Ok(listing);
+            closing.broken_off = Some("the list was cut here: the agent sent more than there can be");
+            return Ok(closing);
         }
         match part {
-            Some(Part::Header(header)) => take(header),
-            Some(Part::Rows(rows)) => listing.rows.extend(rows),
-            Some(Part::Summary(summary)) => listing.closing.summary = Some(summary),
+            Some(Part::Header(header)) => take(News::Header(header))?,
+            Some(Part::Rows(rows)) => take(News::Rows(rows))?,
+            Some(Part::Summary(summary)) => closing.summary = Some(summary),
             None => {}
         }
     }
-    if listing.closing.summary.is_none() {
-        listing.closing.broken_off = Some("the list broke off: the agent ended it without a summary");
+    if closing.summary.is_none() {
+        closing.broken_off = Some("the list broke off: the agent ended it without a summary");
     }
-    Ok(listing)
+    Ok(closing)
 }
 
 async fn ask<L: List>(agent: &Agent, request: L::Request) -> Result<Streaming<L>, Status> {

@@ -25,6 +25,7 @@ mod hostile;
 mod kill_agent;
 mod latency;
 mod leak;
+mod look_up;
 mod many;
 mod many_open;
 mod memory;
@@ -74,6 +75,7 @@ usage: target-program COMMAND
   connections N [--processes 9]      that many TCP sockets, connected in pairs
   files [--many N]                   files that are hard to look at
   race READS                         read through a directory that is swapped with a link, safely and not
+  look-up NAME                       ask the C library for the addresses of a name
   exit CODE [--after SECONDS]        end with that code
   crash                              end by abort
   attack [--once PID]                try to get into every new process
@@ -121,6 +123,7 @@ fn run(command: &str, arguments: &mut Arguments) -> Result<ExitCode> {
         "burn" => burn::run(arguments),
         "write" => write::run(arguments),
         "many-open" => many_open::run(arguments),
+        "look-up" => look_up::run(arguments),
         "exit" => exit::run(arguments),
         "crash" => crash::run(arguments),
         "attack" => attack::run(arguments),

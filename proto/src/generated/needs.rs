@@ -120,6 +120,17 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.DnsService/LookUpName",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own nsswitch.conf and to tell which resolver its program has",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.EnvironmentService/ListEnvironments",
         effect: Effect::Observes,
         capabilities: &[

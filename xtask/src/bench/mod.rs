@@ -10,6 +10,7 @@ mod first_attach;
 mod forward;
 mod http;
 mod kill;
+mod names;
 mod observe;
 mod private_engine;
 mod processes;
@@ -57,6 +58,8 @@ enum Subject {
     Observe,
     /// P6 to P8: a hundred thousand TCP sockets
     Sockets,
+    /// P11: a look-up in a session, beside dig and a C program
+    Dns,
     /// P12: what a big target feels of being watched
     Disturb,
     /// P14: a gibibyte each way through port-forward
@@ -111,6 +114,7 @@ pub(crate) fn bench(workspace: &Path, args: &Args) -> Result {
         Subject::Ps,
         Subject::Observe,
         Subject::Sockets,
+        Subject::Dns,
         Subject::Disturb,
         Subject::Forward,
         Subject::Kill,
@@ -149,6 +153,11 @@ fn measure(bench: &Bench, subject: Subject) -> Result<Report> {
         Subject::Sockets => {
             let mut report = Report::new("sockets", "A hundred thousand sockets");
             sockets::measure(bench, &mut report)?;
+            report
+        }
+        Subject::Dns => {
+            let mut report = Report::new("dns", "Looking up a name");
+            names::measure(bench, &mut report)?;
             report
         }
         Subject::Disturb => {

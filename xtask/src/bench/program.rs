@@ -71,6 +71,18 @@ impl Session {
         Ok(start.elapsed())
     }
 
+    /// The same, with the answer.
+    pub(super) fn ask_for(&mut self, question: &str, lines: usize) -> Result<(Duration, Vec<String>)> {
+        let start = Instant::now();
+        self.write(question)?;
+        let mut answer = Vec::new();
+        for _ in 0..lines {
+            self.read_line()?;
+            answer.push(String::from_utf8_lossy(&self.line).into_owned());
+        }
+        Ok((start.elapsed(), answer))
+    }
+
     /// Closes standard input and waits for the end.
     pub(super) fn end(mut self) -> Result {
         self.questions = None;

@@ -29,7 +29,7 @@ impl Tools {
     /// Packs `ps` and `ss` with the libraries that they are linked to, and our own programs.
     pub(super) fn make(workspace: &Path) -> Result<Self> {
         let mut files = vec![
-            (PathBuf::from("/procfloor"), compile(workspace)?),
+            (PathBuf::from("/procfloor"), compile(workspace, "procfloor")?),
             (PathBuf::from("/true"), targets::program(workspace, "true")),
             (PathBuf::from("/target-program"), targets::program(workspace, "target-program")),
         ];
@@ -54,10 +54,11 @@ impl Tools {
     }
 }
 
-fn compile(workspace: &Path) -> Result<PathBuf> {
-    let program = workspace.join("target/bench/procfloor");
+/// Builds one of the floors.
+pub(super) fn compile(workspace: &Path, name: &str) -> Result<PathBuf> {
+    let program = workspace.join("target/bench").join(name);
     fs::create_dir_all(workspace.join("target/bench"))?;
-    let source = workspace.join("xtask/src/bench/procfloor.c");
+    let source = workspace.join(format!("xtask/src/bench/{name}.c"));
     command::run(Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source))?;
     Ok(program)
 }

@@ -3,9 +3,11 @@
 pub mod cgroup;
 pub mod cmdline;
 pub mod environ;
+pub mod exe;
 pub mod fd;
 pub mod fdinfo;
 pub mod identity;
+pub mod if_inet6;
 pub mod io;
 mod keyed;
 pub mod limits;
