@@ -39,7 +39,7 @@ pub(super) async fn connect(
 ) -> (ConnectAttempt, Option<TcpStream>) {
     let mut trial = Trial::new(address);
     let begun = trial.begin(SockType::Stream, from);
-    let stream = match begun.and_then(|socket| Ok(TcpStream::from_std(socket.into())?)) {
+    let stream = match begun.and_then(|socket| TcpStream::from_std(socket.into())) {
         Ok(stream) => stream,
         Err(error) => return (trial.failed(errno(&error), true, None), None),
     };
@@ -63,7 +63,7 @@ pub(super) async fn connect(
 pub(super) async fn send(address: SocketAddr, from: &From, limit: Duration) -> ConnectAttempt {
     let mut trial = Trial::new(address);
     let begun = trial.begin(SockType::Datagram, from);
-    let socket = match begun.and_then(|socket| Ok(UdpSocket::from_std(socket.into())?)) {
+    let socket = match begun.and_then(|socket| UdpSocket::from_std(socket.into())) {
         Ok(socket) => socket,
         Err(error) => return trial.failed(errno(&error), true, None),
     };

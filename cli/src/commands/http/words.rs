@@ -81,7 +81,7 @@ pub(super) fn verdicts(ExchangeRow(exchange): &ExchangeRow) -> Vec<String> {
 
 fn of_status(status: u32) -> Option<String> {
     let whose = match status {
-        502 | 503 | 504 => {
+        502..=504 => {
             "the one who answers could not get an answer from whoever is behind it, or is overloaded"
         }
         500..600 => "the server failed",
