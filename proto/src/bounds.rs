@@ -80,3 +80,5 @@ pub const MOST_ROUNDS: u32 = 1000;
 
 /// `LookUpNameRequest.interval` and `timeout`.
 pub const LONGEST_DNS_WAIT: Duration = Duration::from_secs(60);
+/// Interfaces that are kept while a network is listed.
+pub const MOST_INTERFACES: usize = 16 << 10;

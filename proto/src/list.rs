@@ -165,6 +165,12 @@ list!(DnsService.LookUpName(LookUpNameRequest) -> LookUpNameResponse,
         enum LookUpNews { Header(v1::LookUpHeader), Verdict(v1::LookUpVerdict) },
     Batch(DnsQuestionBatch { questions: DnsQuestion }),
     holds |question| question.answer.as_ref().map_or(0, |answer| size_of_val(answer.records.as_slice())));
+list!(NetworkService.ListNetwork(ListNetworkRequest) -> ListNetworkResponse,
+list_network_response: Header(NetworkHeader), Batch(NetworkBatch { items: NetworkItem }),
+holds |item| match &item.item {
+    Some(v1::network_item::Item::Route(route)) => size_of_val(route.next_hops.as_slice()),
+    _ => 0,
+});
 list!(DirectoryService.ListDirectory(ListDirectoryRequest) -> ListDirectoryResponse,
     list_directory_response: Batch(DirectoryEntryBatch { entries: DirectoryEntry }),
     holds |entry| attributes(entry.status.as_ref()));

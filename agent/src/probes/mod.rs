@@ -13,6 +13,7 @@ pub mod input_output;
 pub mod interfaces;
 pub mod limits;
 pub mod memory;
+pub mod network;
 pub mod pids;
 pub mod processes;
 mod sample;
@@ -57,6 +58,7 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(http::service(sources.clone()))
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
+        .add_service(network::service(sources.clone()))
         .add_service(processes::service(sources.clone()))
         .add_service(sockets::service(sources.clone()))
         .add_service(stack::service(sources.clone()))

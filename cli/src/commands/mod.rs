@@ -17,9 +17,10 @@ mod golden;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod input_output;
-pub(crate) mod interfaces;
+mod interfaces;
 pub(crate) mod limits;
 pub(crate) mod memory;
+pub(crate) mod network;
 mod order;
 pub(crate) mod pids;
 pub(crate) mod processes;
@@ -148,10 +149,10 @@ verbs! {
     Access(access),
     /// List the sockets, the troubled ones first
     Sockets(sockets),
-    /// List the network interfaces and what they carry
-    Net(interfaces),
     /// Look up a name as the container's program would (sends traffic)
     Dns(dns),
+    /// Show interfaces, addresses, routes and neighbours, and what the kernel counted of lost traffic
+    Net(network),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
     /// Shake hands with a TLS server, and judge its certificates (sends traffic)

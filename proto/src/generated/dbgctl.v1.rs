@@ -10021,6 +10021,811 @@ pub mod mount_service_server {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNetworkRequest {
+    /// At most this many items. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+    /// From 100 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "2")]
+    pub sample_millis: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNetworkResponse {
+    #[prost(oneof = "list_network_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<list_network_response::Part>,
+}
+/// Nested message and enum types in `ListNetworkResponse`.
+pub mod list_network_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::NetworkHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::NetworkBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkHeader {
+    /// CLOCK_BOOTTIME at the second reading, see clock_gettime(2).
+    #[prost(uint64, tag = "1")]
+    pub sampled_boottime_nanos: u64,
+    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub sampled_unix_nanos: u64,
+    /// Between the readings.
+    #[prost(uint64, tag = "3")]
+    pub sampled_nanos: u64,
+    /// Of /proc/net/netstat, snmp and snmp6 under the names of nstat(8), for example TcpExtListenOverflows; of
+    /// /proc/net/softnet_stat, which is of the whole machine, as SoftnetDropped, SoftnetTimeSqueezed; of
+    /// /proc/net/stat/nf_conntrack as Conntrack and the name there. Those that are 0 are left out.
+    #[prost(message, repeated, tag = "4")]
+    pub counters: ::prost::alloc::vec::Vec<NetworkCounter>,
+    /// What goes up and down, and limits: of /proc/net/sockstat and sockstat6 as TCP.mem (pages), of /proc/sys/net under the
+    /// last part of the path, for example nf_conntrack_max. Absent: this kernel does not tell it to a container.
+    #[prost(message, repeated, tag = "5")]
+    pub gauges: ::prost::alloc::vec::Vec<NetworkGauge>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkCounter {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Since the network namespace was made.
+    #[prost(uint64, tag = "2")]
+    pub since_start: u64,
+    /// Absent: it went down meanwhile.
+    #[prost(uint64, optional, tag = "3")]
+    pub over_sample: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkGauge {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub value: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<NetworkItem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkItem {
+    #[prost(oneof = "network_item::Item", tags = "1, 2, 3, 4, 5")]
+    pub item: ::core::option::Option<network_item::Item>,
+}
+/// Nested message and enum types in `NetworkItem`.
+pub mod network_item {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Item {
+        #[prost(message, tag = "1")]
+        Interface(super::NetworkLink),
+        #[prost(message, tag = "2")]
+        Address(super::InterfaceAddress),
+        #[prost(message, tag = "3")]
+        Route(super::Route),
+        #[prost(message, tag = "4")]
+        Rule(super::RoutingRule),
+        #[prost(message, tag = "5")]
+        Neighbour(super::Neighbour),
+    }
+}
+/// An interface: rtnetlink(7), netdevice(7).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkLink {
+    /// Absent: from /proc/net/dev, as all that is optional here.
+    #[prost(uint32, optional, tag = "1")]
+    pub index: ::core::option::Option<u32>,
+    /// At most 15 bytes, any bytes but white space, `/` and `:`: whoever may configure the network sets it.
+    #[prost(bytes = "vec", tag = "2")]
+    pub name: ::prost::alloc::vec::Vec<u8>,
+    /// IFF_…, for example 1 up, 0x40 running, 0x100 promiscuous.
+    #[prost(uint32, optional, tag = "3")]
+    pub flags: ::core::option::Option<u32>,
+    /// Of RFC 2863: 0 unknown, 1 not present, 2 down, 3 lower layer down, 4 testing, 5 dormant, 6 up.
+    #[prost(uint32, optional, tag = "4")]
+    pub operational_state: ::core::option::Option<u32>,
+    #[prost(bool, optional, tag = "5")]
+    pub carrier: ::core::option::Option<bool>,
+    #[prost(uint32, optional, tag = "6")]
+    pub carrier_changes: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "7")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// For example "veth". Empty: not told, as of hardware and lo.
+    #[prost(bytes = "vec", tag = "8")]
+    pub kind: ::prost::alloc::vec::Vec<u8>,
+    /// ARPHRD_…, for example 1 Ethernet, 772 loopback.
+    #[prost(uint32, optional, tag = "9")]
+    pub hardware_type: ::core::option::Option<u32>,
+    /// Of Ethernet 6 bytes. Empty: it has none.
+    #[prost(bytes = "vec", tag = "10")]
+    pub hardware_address: ::prost::alloc::vec::Vec<u8>,
+    /// The queueing discipline, for example "noqueue".
+    #[prost(bytes = "vec", tag = "11")]
+    pub queueing: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, optional, tag = "12")]
+    pub queue_packets: ::core::option::Option<u32>,
+    /// Index of the bridge or bond that it belongs to.
+    #[prost(uint32, optional, tag = "13")]
+    pub master: ::core::option::Option<u32>,
+    /// Index of the interface that it stands on, of veth the other end; maybe in another network namespace.
+    #[prost(uint32, optional, tag = "14")]
+    pub lower: ::core::option::Option<u32>,
+    /// Since it was made.
+    #[prost(message, optional, tag = "15")]
+    pub received: ::core::option::Option<Received>,
+    #[prost(message, optional, tag = "16")]
+    pub transmitted: ::core::option::Option<Transmitted>,
+    /// Absent: it was not there at the first reading.
+    #[prost(message, optional, tag = "17")]
+    pub received_over_sample: ::core::option::Option<Received>,
+    #[prost(message, optional, tag = "18")]
+    pub transmitted_over_sample: ::core::option::Option<Transmitted>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InterfaceAddress {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub prefix_bits: u32,
+    /// The other end of a point-to-point interface. Empty: none.
+    #[prost(bytes = "vec", tag = "4")]
+    pub peer: ::prost::alloc::vec::Vec<u8>,
+    /// RT_SCOPE_…: 0 global, 253 link, 254 host.
+    #[prost(uint32, tag = "5")]
+    pub scope: u32,
+    /// IFA_F_…: 1 secondary or temporary, 8 duplicate (DAD failed), 0x20 deprecated, 0x40 tentative, 0x80 permanent.
+    #[prost(uint32, tag = "6")]
+    pub flags: u32,
+    /// New connections may use it for so long. Absent: for ever.
+    #[prost(uint32, optional, tag = "7")]
+    pub preferred_seconds: ::core::option::Option<u32>,
+    /// It exists for so long. Absent: for ever.
+    #[prost(uint32, optional, tag = "8")]
+    pub valid_seconds: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Route {
+    /// 4 or 16 bytes in network order; with `prefix_bits` 0: anywhere.
+    #[prost(bytes = "vec", tag = "1")]
+    pub destination: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub prefix_bits: u32,
+    /// Only for packets from there. Empty: from anywhere.
+    #[prost(bytes = "vec", tag = "3")]
+    pub from: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    pub from_bits: u32,
+    #[prost(enumeration = "RouteType", tag = "5")]
+    pub r#type: i32,
+    /// 254 main, 255 local, 253 default.
+    #[prost(uint32, tag = "6")]
+    pub table: u32,
+    /// RTPROT_…: 2 kernel, 3 boot, 4 static, 9 router advertisement, 16 DHCP.
+    #[prost(uint32, tag = "7")]
+    pub protocol: u32,
+    /// RT_SCOPE_…: 0 global, 253 link, 254 host.
+    #[prost(uint32, tag = "8")]
+    pub scope: u32,
+    /// The smaller, the sooner it is taken. Absent: 0.
+    #[prost(uint32, optional, tag = "9")]
+    pub metric: ::core::option::Option<u32>,
+    /// Packets are sent from this address. Empty: not told.
+    #[prost(bytes = "vec", tag = "10")]
+    pub source: ::prost::alloc::vec::Vec<u8>,
+    /// Packets on this way are not larger. Absent: as the interface has it.
+    #[prost(uint32, optional, tag = "11")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// Empty: it leads nowhere. At most 64.
+    #[prost(message, repeated, tag = "12")]
+    pub next_hops: ::prost::alloc::vec::Vec<NextHop>,
+    /// It was not configured but learnt, for example from a router that wants smaller packets.
+    #[prost(bool, tag = "13")]
+    pub cached: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextHop {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// Empty: the destination is on the link.
+    #[prost(bytes = "vec", tag = "2")]
+    pub gateway: ::prost::alloc::vec::Vec<u8>,
+    /// A share of the packets, from 1.
+    #[prost(uint32, tag = "3")]
+    pub weight: u32,
+    /// RTNH_F_…: 1 dead, 0x10 the link is down.
+    #[prost(uint32, tag = "4")]
+    pub flags: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoutingRule {
+    /// Else IPv4.
+    #[prost(bool, tag = "1")]
+    pub ipv6: bool,
+    /// The lowest is looked at first.
+    #[prost(uint32, tag = "2")]
+    pub priority: u32,
+    #[prost(enumeration = "RuleAction", tag = "3")]
+    pub action: i32,
+    #[prost(uint32, tag = "4")]
+    pub table: u32,
+    /// For packets that do not match.
+    #[prost(bool, tag = "5")]
+    pub inverted: bool,
+    /// Empty: from anywhere.
+    #[prost(bytes = "vec", tag = "6")]
+    pub from: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "7")]
+    pub from_bits: u32,
+    /// Empty: to anywhere.
+    #[prost(bytes = "vec", tag = "8")]
+    pub to: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "9")]
+    pub to_bits: u32,
+    /// Empty: through any.
+    #[prost(bytes = "vec", tag = "10")]
+    pub in_interface: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "11")]
+    pub out_interface: ::prost::alloc::vec::Vec<u8>,
+    /// Absent: whatever the mark.
+    #[prost(uint32, optional, tag = "12")]
+    pub mark: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "13")]
+    pub mark_mask: ::core::option::Option<u32>,
+    /// It also goes by users, protocol or ports.
+    #[prost(bool, tag = "14")]
+    pub has_more: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Neighbour {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    /// Empty: not known.
+    #[prost(bytes = "vec", tag = "3")]
+    pub hardware_address: ::prost::alloc::vec::Vec<u8>,
+    /// NUD_…: 1 incomplete, 2 reachable, 4 stale, 8 delay, 16 probe, 32 failed, 64 noarp, 128 permanent.
+    #[prost(uint32, tag = "4")]
+    pub state: u32,
+    /// NTF_…: 0x80 a router.
+    #[prost(uint32, tag = "5")]
+    pub flags: u32,
+    /// How often it was asked for in vain.
+    #[prost(uint32, tag = "6")]
+    pub probes: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRouteRequest {
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "1")]
+    pub destination: ::prost::alloc::vec::Vec<u8>,
+    /// From this address, of the same family. Empty: as the kernel chooses.
+    #[prost(bytes = "vec", tag = "2")]
+    pub source: ::prost::alloc::vec::Vec<u8>,
+    /// From a socket that is bound to this interface. Empty: to none.
+    #[prost(bytes = "vec", tag = "3")]
+    pub interface: ::prost::alloc::vec::Vec<u8>,
+    /// From a socket with this mark.
+    #[prost(uint32, optional, tag = "4")]
+    pub mark: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRouteResponse {
+    /// Its `type` says whether packets get away. Unspecified: there is no route.
+    #[prost(message, optional, tag = "1")]
+    pub route: ::core::option::Option<Route>,
+    /// The kernel's words for why packets get nowhere, for example "network is unreachable (ENETUNREACH)". Empty: they do.
+    #[prost(string, tag = "2")]
+    pub error: ::prost::alloc::string::String,
+    /// Where it leaves. Empty: nowhere.
+    #[prost(bytes = "vec", tag = "3")]
+    pub interface: ::prost::alloc::vec::Vec<u8>,
+    /// The largest packet that may leave there. Absent: nothing leaves.
+    #[prost(uint32, optional, tag = "4")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// What is known of the next hop on its link. Absent: nothing, as of point-to-point links and before the first packet.
+    #[prost(message, optional, tag = "5")]
+    pub next_hop: ::core::option::Option<Neighbour>,
+}
+/// RTN_… of rtnetlink(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RouteType {
+    /// Another one, or there is no route.
+    Unspecified = 0,
+    Unicast = 1,
+    /// The address is the namespace's own.
+    Local = 2,
+    Broadcast = 3,
+    Anycast = 4,
+    Multicast = 5,
+    /// Packets vanish. connect(2) says EINVAL.
+    Blackhole = 6,
+    /// EHOSTUNREACH.
+    Unreachable = 7,
+    /// EACCES.
+    Prohibit = 8,
+    /// The next rule decides.
+    Throw = 9,
+}
+impl RouteType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROUTE_TYPE_UNSPECIFIED",
+            Self::Unicast => "ROUTE_TYPE_UNICAST",
+            Self::Local => "ROUTE_TYPE_LOCAL",
+            Self::Broadcast => "ROUTE_TYPE_BROADCAST",
+            Self::Anycast => "ROUTE_TYPE_ANYCAST",
+            Self::Multicast => "ROUTE_TYPE_MULTICAST",
+            Self::Blackhole => "ROUTE_TYPE_BLACKHOLE",
+            Self::Unreachable => "ROUTE_TYPE_UNREACHABLE",
+            Self::Prohibit => "ROUTE_TYPE_PROHIBIT",
+            Self::Throw => "ROUTE_TYPE_THROW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROUTE_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROUTE_TYPE_UNICAST" => Some(Self::Unicast),
+            "ROUTE_TYPE_LOCAL" => Some(Self::Local),
+            "ROUTE_TYPE_BROADCAST" => Some(Self::Broadcast),
+            "ROUTE_TYPE_ANYCAST" => Some(Self::Anycast),
+            "ROUTE_TYPE_MULTICAST" => Some(Self::Multicast),
+            "ROUTE_TYPE_BLACKHOLE" => Some(Self::Blackhole),
+            "ROUTE_TYPE_UNREACHABLE" => Some(Self::Unreachable),
+            "ROUTE_TYPE_PROHIBIT" => Some(Self::Prohibit),
+            "ROUTE_TYPE_THROW" => Some(Self::Throw),
+            _ => None,
+        }
+    }
+}
+/// FR_ACT_… of ip-rule(8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RuleAction {
+    Unspecified = 0,
+    /// Look into the table.
+    Table = 1,
+    Goto = 2,
+    Nop = 3,
+    Blackhole = 6,
+    Unreachable = 7,
+    Prohibit = 8,
+}
+impl RuleAction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_ACTION_UNSPECIFIED",
+            Self::Table => "RULE_ACTION_TABLE",
+            Self::Goto => "RULE_ACTION_GOTO",
+            Self::Nop => "RULE_ACTION_NOP",
+            Self::Blackhole => "RULE_ACTION_BLACKHOLE",
+            Self::Unreachable => "RULE_ACTION_UNREACHABLE",
+            Self::Prohibit => "RULE_ACTION_PROHIBIT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_ACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_ACTION_TABLE" => Some(Self::Table),
+            "RULE_ACTION_GOTO" => Some(Self::Goto),
+            "RULE_ACTION_NOP" => Some(Self::Nop),
+            "RULE_ACTION_BLACKHOLE" => Some(Self::Blackhole),
+            "RULE_ACTION_UNREACHABLE" => Some(Self::Unreachable),
+            "RULE_ACTION_PROHIBIT" => Some(Self::Prohibit),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod network_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct NetworkServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> NetworkServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NetworkServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NetworkServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header; interfaces, addresses, routes, rules and neighbours in batches, in this order; one summary.
+        ///
+        /// Counters are read twice, a sample apart; everything else once, at the end. The sidecar is in the target's network
+        /// namespace, so it needs no capability; containers that share the namespace share the answer. Nothing is sent to anyone
+        /// but the kernel.
+        ///
+        /// Where the kernel refuses rtnetlink, interfaces are those of /proc/net/dev, and a gap says what is missing.
+        pub async fn list_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListNetworkResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.NetworkService/ListNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.NetworkService", "ListNetwork"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Which way the kernel would send a packet. No packet is sent.
+        pub async fn get_route(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRouteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRouteResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.NetworkService/GetRoute",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.NetworkService", "GetRoute"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod network_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with NetworkServiceServer.
+    #[async_trait]
+    pub trait NetworkService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListNetwork method.
+        type ListNetworkStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListNetworkResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header; interfaces, addresses, routes, rules and neighbours in batches, in this order; one summary.
+        ///
+        /// Counters are read twice, a sample apart; everything else once, at the end. The sidecar is in the target's network
+        /// namespace, so it needs no capability; containers that share the namespace share the answer. Nothing is sent to anyone
+        /// but the kernel.
+        ///
+        /// Where the kernel refuses rtnetlink, interfaces are those of /proc/net/dev, and a gap says what is missing.
+        async fn list_network(
+            &self,
+            request: tonic::Request<super::ListNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListNetworkStream>,
+            tonic::Status,
+        >;
+        /// Which way the kernel would send a packet. No packet is sent.
+        async fn get_route(
+            &self,
+            request: tonic::Request<super::GetRouteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRouteResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct NetworkServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> NetworkServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NetworkServiceServer<T>
+    where
+        T: NetworkService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.NetworkService/ListNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNetworkSvc<T: NetworkService>(pub Arc<T>);
+                    impl<
+                        T: NetworkService,
+                    > tonic::server::ServerStreamingService<super::ListNetworkRequest>
+                    for ListNetworkSvc<T> {
+                        type Response = super::ListNetworkResponse;
+                        type ResponseStream = T::ListNetworkStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NetworkService>::list_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/dbgctl.v1.NetworkService/GetRoute" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRouteSvc<T: NetworkService>(pub Arc<T>);
+                    impl<
+                        T: NetworkService,
+                    > tonic::server::UnaryService<super::GetRouteRequest>
+                    for GetRouteSvc<T> {
+                        type Response = super::GetRouteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRouteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NetworkService>::get_route(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRouteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for NetworkServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.NetworkService";
+    impl<T> tonic::server::NamedService for NetworkServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPidsRequest {
     /// At most this many processes. 0: the agent's own bound of 4,194,304.
     #[prost(uint32, tag = "1")]

@@ -265,6 +265,16 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.NetworkService/ListNetwork",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.NetworkService/GetRoute",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
         path: "/dbgctl.v1.PidService/ListPids",
         effect: Effect::Observes,
         capabilities: &[
