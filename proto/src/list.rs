@@ -171,6 +171,14 @@ holds |item| match &item.item {
     Some(v1::network_item::Item::Route(route)) => size_of_val(route.next_hops.as_slice()),
     _ => 0,
 });
+list!(PingService.Ping(PingRequest) -> PingResponse,
+    ping_response:
+        /// What is told beside the replies.
+        enum PingNews { Header(v1::PingHeader), PathMtu(v1::PathMtu) },
+    Batch(PingReplyBatch { replies: PingReply }));
+list!(TraceService.Trace(TraceRequest) -> TraceResponse,
+    trace_response: Header(TraceHeader), Batch(TraceHopBatch { hops: TraceHop }),
+    holds |hop| size_of_val(hop.answers.as_slice()));
 list!(DirectoryService.ListDirectory(ListDirectoryRequest) -> ListDirectoryResponse,
     list_directory_response: Batch(DirectoryEntryBatch { entries: DirectoryEntry }),
     holds |entry| attributes(entry.status.as_ref()));

@@ -36,6 +36,8 @@ const VERBS: &[(&str, &str)] = &[
     ("ConnectService", "connect"),
     ("TlsService", "tls"),
     ("HttpService", "http"),
+    ("PingService", "ping"),
+    ("TraceService", "trace"),
     ("ForwardService", "port-forward"),
 ];
 

@@ -14,12 +14,15 @@ pub mod interfaces;
 pub mod limits;
 pub mod memory;
 pub mod network;
+mod packets;
 pub mod pids;
+mod ping;
 pub mod processes;
 mod sample;
 pub mod sockets;
 pub mod stack;
 pub mod tls;
+mod trace;
 
 use std::sync::Arc;
 
@@ -59,6 +62,8 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(network::service(sources.clone()))
+        .add_service(ping::service())
+        .add_service(trace::service())
         .add_service(processes::service(sources.clone()))
         .add_service(sockets::service(sources.clone()))
         .add_service(stack::service(sources.clone()))

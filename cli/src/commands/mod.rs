@@ -22,7 +22,9 @@ pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod network;
 mod order;
+mod packets;
 pub(crate) mod pids;
+pub(crate) mod ping;
 pub(crate) mod processes;
 mod prompt;
 mod sample;
@@ -32,6 +34,7 @@ pub(crate) mod stack;
 mod stream;
 pub(crate) mod tls;
 pub(crate) mod top;
+pub(crate) mod trace;
 mod watch;
 
 #[cfg(test)]
@@ -159,6 +162,10 @@ verbs! {
     Tls(tls),
     /// Send an HTTP request, and time each phase of it (sends traffic)
     Http(http),
+    /// Send echo requests, and say how many are answered and how fast (sends traffic)
+    Ping(ping),
+    /// Show which routers packets pass on their way to a host (sends traffic)
+    Trace(trace),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
 }
@@ -315,6 +322,8 @@ mod tests {
             "connect db:5432",
             "tls db:5432",
             "http http://db/",
+            "ping db",
+            "trace db",
             "port-forward 8080",
             "dns db",
             "top",

@@ -286,6 +286,11 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.PingService/Ping",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
+    },
+    Needs {
         path: "/dbgctl.v1.SearchService/FindFiles",
         effect: Effect::Observes,
         capabilities: &[
@@ -327,6 +332,11 @@ pub const NEEDS: &[Needs] = &[
                 optional: true,
             },
         ],
+    },
+    Needs {
+        path: "/dbgctl.v1.TraceService/Trace",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
     },
     Needs {
         path: "/dbgctl.v1.UsageService/MeasureUsage",
