@@ -34,7 +34,7 @@ impl PingService for Ping {
     type PingStream = Bounded<v1::PingResponse>;
 
     async fn ping(&self, request: Request<v1::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
-        let terms = Terms::of(&request, 0);
+        let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
         let (took, to) = plan.way.resolve().await;
         let header = v1::PingHeader {

@@ -28,7 +28,7 @@ impl TraceService for Trace {
     type TraceStream = Bounded<v1::TraceResponse>;
 
     async fn trace(&self, request: Request<v1::TraceRequest>) -> Result<Response<Self::TraceStream>, Status> {
-        let terms = Terms::of(&request, 0);
+        let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
         let (took, to) = plan.way.resolve().await;
         let header = v1::TraceHeader {

@@ -105,6 +105,7 @@ impl Args {
             ttl: self.ttl.unwrap_or(0).into(),
             dont_fragment: self.how.dont_fragment(),
             find_mtu: self.mtu,
+            limit: 0,
         }
     }
 }

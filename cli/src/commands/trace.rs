@@ -90,6 +90,7 @@ impl Args {
             timeout_millis: packets::millis(self.how.timeout()),
             size_bytes: self.how.size_bytes(),
             dont_fragment: self.how.dont_fragment(),
+            limit: 0,
         }
     }
 }

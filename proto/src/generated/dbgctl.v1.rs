@@ -11407,6 +11407,9 @@ pub struct PingRequest {
     /// Find the largest packet that gets there undivided, instead of sending `count` equal ones. Not with TCP.
     #[prost(bool, tag = "11")]
     pub find_mtu: bool,
+    /// At most this many answers. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "12")]
+    pub limit: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PingResponse {
@@ -13554,6 +13557,9 @@ pub struct TraceRequest {
     /// Packets must not be divided on the way: routers that can not pass them on say so.
     #[prost(bool, tag = "9")]
     pub dont_fragment: bool,
+    /// At most this many hops in the answer. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "10")]
+    pub limit: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TraceResponse {
