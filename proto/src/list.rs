@@ -157,8 +157,6 @@ list!(EnvironmentService.ListEnvironments(ListEnvironmentsRequest) -> ListEnviro
 list!(StackService.ListStacks(ListStacksRequest) -> ListStacksResponse,
     list_stacks_response: Batch(StackBatch { threads: ThreadStack }),
     holds |thread| thread.system_call.as_ref().map_or(0, |call| size_of_val(call.arguments.as_slice())));
-list!(InterfaceService.ListInterfaces(ListInterfacesRequest) -> ListInterfacesResponse,
-    list_interfaces_response: Header(InterfaceListHeader), Batch(InterfaceBatch { interfaces: Interface }));
 list!(DnsService.LookUpName(LookUpNameRequest) -> LookUpNameResponse,
     look_up_name_response:
         /// What is told of a look-up beside its questions.

@@ -1,7 +1,7 @@
 //! Routers in a row: a container at one end, a host at the other, each in a network namespace of its own.
 
 use crate::Target;
-use crate::namespaces::Namespace;
+use crate::network::Network;
 
 /// How many routers there are between the two.
 pub const ROUTERS: usize = 3;
@@ -13,7 +13,7 @@ pub const ROUTERS: usize = 3;
 pub struct Chain {
     pub target: Target,
     /// The container first, the host last.
-    pub nodes: Vec<Namespace>,
+    pub nodes: Vec<Network>,
 }
 
 /// The host at the end.
@@ -25,8 +25,8 @@ impl Chain {
     #[track_caller]
     pub fn new() -> Self {
         let target = Target::run(&["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"], &["serve"]).ready();
-        let mut nodes = vec![Namespace::of(&target)];
-        nodes.extend((0..=ROUTERS).map(|_| Namespace::new()));
+        let mut nodes = vec![Network::of(&target)];
+        nodes.extend((0..=ROUTERS).map(|_| Network::new()));
         for node in &nodes {
             // Addresses are used at once, and every packet has its answer.
             for (path, value) in [
@@ -63,7 +63,7 @@ impl Chain {
     }
 
     /// The nth router, from 1; 0 is the container, the last one the host.
-    pub fn node(&self, nth: usize) -> &Namespace {
+    pub fn node(&self, nth: usize) -> &Network {
         &self.nodes[nth]
     }
 

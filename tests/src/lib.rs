@@ -10,7 +10,6 @@ pub mod figures;
 pub mod host;
 pub mod hung_mount;
 pub mod images;
-pub mod namespaces;
 pub mod network;
 pub mod private_engine;
 pub mod proxy;

@@ -3,14 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use dbgctl_tests::host::{HostProcess, processes_of};
-use dbgctl_tests::namespaces::Namespace;
+use dbgctl_tests::network::Network;
 use dbgctl_tests::{Target, dbgctl, eventually};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, setsockopt, socket,
+    sockopt,
+};
 use serde_json::Value;
 
 /// Without it there is no IPv6, not even on the loopback interface.
@@ -76,7 +80,7 @@ impl Answer {
 }
 
 /// What `ip` says in the target's network namespace.
-fn ip(namespace: &Namespace, words: &str) -> Vec<Value> {
+fn ip(namespace: &Network, words: &str) -> Vec<Value> {
     let said = namespace.ip(&format!("-j {words}"));
     serde_json::from_str(if said.trim().is_empty() { "[]" } else { &said }).unwrap()
 }
@@ -111,9 +115,9 @@ fn same(what: &str, ours: BTreeSet<String>, theirs: BTreeSet<String>, at_least: 
 }
 
 /// A network with something of everything.
-fn rich() -> (Target, Namespace, Namespace) {
+fn rich() -> (Target, Network, Network) {
     let target = Target::run(&IPV6, &["serve"]).ready();
-    let (own, other) = (Namespace::of(&target), Namespace::new());
+    let (own, other) = (Network::of(&target), Network::new());
     own.join("uplink", &other, "far");
     own.join("backup", &other, "far2");
     for words in [
@@ -390,7 +394,7 @@ fn the_kernel_says_which_way_a_packet_would_go() {
 #[test]
 fn what_is_wrong_with_addresses_routes_and_neighbours_is_said() {
     let target = Target::run(&IPV6, &["serve"]).ready();
-    let (own, other) = (Namespace::of(&target), Namespace::new());
+    let (own, other) = (Network::of(&target), Network::new());
     assert_eq!(Answer::of(&target, "100ms").finding("no_interface"), Some("warning"));
     own.join("eth0", &other, "far");
     other.ip("addr add fd00:1::2/64 dev far nodad");
@@ -405,7 +409,7 @@ fn what_is_wrong_with_addresses_routes_and_neighbours_is_said() {
 
     own.ip("route add default via 10.1.0.1");
     // Nobody has that address: who sends finds out.
-    own.within(|| {
+    own.inside(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         let _unanswered = socket.send_to(b"?", "10.1.0.1:9");
         let _unanswered = socket.send_to(b"?", "10.1.0.99:9");
@@ -426,7 +430,7 @@ fn what_is_wrong_with_addresses_routes_and_neighbours_is_said() {
 
 /// Makes something happen again and again while a sample is taken, and expects to be told.
 fn expect_while(target: &Target, work: impl FnMut() + Send + 'static, about: &str, severity: &str) {
-    let own = Namespace::of(target);
+    let own = Network::of(target);
     let _meanwhile = own.meanwhile(work);
     // The first time may lie before the sample, and the machine may be slow.
     let found =
@@ -471,7 +475,7 @@ fn what_is_lost_while_one_looks_is_found_and_what_was_lost_before_is_a_note() {
 
 /// A socket in the target's network namespace that takes next to nothing.
 fn own_udp(target: &Target) -> UdpSocket {
-    Namespace::of(target).within(|| {
+    Network::of(target).inside(|| {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         setsockopt(&socket, sockopt::RcvBuf, &1).unwrap();
         socket
@@ -493,7 +497,7 @@ fn send(ip: IpAddr, port: u16) {
 #[test]
 fn segments_that_get_lost_are_retransmitted_and_a_route_that_is_none_is_counted() {
     let target = Target::run(&[], &["serve"]).ready();
-    let (own, other) = (Namespace::of(&target), Namespace::new());
+    let (own, other) = (Network::of(&target), Network::new());
     own.join("eth0", &other, "far");
     own.ip("addr add 10.1.0.2/24 dev eth0");
     // It is there and takes everything, and answers nothing.
@@ -510,6 +514,105 @@ fn segments_that_get_lost_are_retransmitted_and_a_route_that_is_none_is_counted(
     expect_while(&target, knock, "retransmits", "serious");
     let lost = || assert!(UdpSocket::bind("0.0.0.0:0").unwrap().send_to(b"?", "203.0.113.1:9").is_err());
     expect_while(&target, lost, "no_route", "warning");
+}
+
+/// An IPv4 packet of UDP, with whatever checksum.
+fn datagram(from: [u8; 4], to: [u8; 4], checksum: u16) -> Vec<u8> {
+    let ip = [0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0];
+    let udp = [0, 9, 0, 9, 0, 12];
+    [&ip[..], &from, &to, &udp, &checksum.to_be_bytes(), b"test"].concat()
+}
+
+/// Sends packets as they are.
+fn send_raw(packets: &[(Vec<u8>, [u8; 4])]) {
+    let kind = (AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw);
+    let raw = socket(kind.0, kind.1, kind.2, kind.3).unwrap();
+    for (packet, to) in packets {
+        let to = SockaddrIn::from(std::net::SocketAddrV4::new((*to).into(), 0));
+        sendto(raw.as_raw_fd(), packet, &to, MsgFlags::empty()).unwrap();
+    }
+}
+
+#[test]
+fn damaged_and_forged_packets_are_told() {
+    let target = Target::run(&[], &["serve"]).ready();
+    let (own, other) = (Network::of(&target), Network::new());
+    own.join("eth0", &other, "far");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    other.ip("addr add 10.1.0.1/24 dev far");
+    own.set("ipv4/conf/all/rp_filter", "1");
+    let to = [10, 1, 0, 2];
+    let damaged = (datagram([10, 1, 0, 1], to, 0x1234), to);
+    let forged = (datagram([203, 0, 113, 9], to, 0), to);
+    let _meanwhile = other.meanwhile(move || send_raw(&[damaged.clone(), forged.clone()]));
+    let found = eventually(Duration::from_secs(30), || {
+        let answer = Answer::of(&target, "500ms");
+        ["checksum_errors", "reverse_path_filter"]
+            .iter()
+            .all(|about| answer.finding(about) == Some("warning"))
+    });
+    assert!(found, "{:?}", Answer::of(&target, "500ms").header["findings"]);
+}
+
+#[test]
+fn more_connections_than_may_be_half_open_waiting_or_unread_are_told() {
+    let target = Target::run(&[], &["serve"]).ready();
+    let own = Network::of(&target);
+    own.set("ipv4/tcp_max_tw_buckets", "1");
+    let close = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        for _ in 0..4 {
+            let stream = TcpStream::connect(peer).unwrap();
+            let accepted = listener.accept().unwrap();
+            // Who closes first keeps the memory of it.
+            drop(stream);
+            drop(accepted);
+        }
+    };
+    expect_while(&target, close, "time_wait_overflow", "warning");
+
+    // Whoever never reads closes its window.
+    let never_read = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let _unread = listener.accept().unwrap();
+        for _ in 0..300 {
+            // What there is no room for is not sent.
+            let _full = stream.write(&[0; 65_536]);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    expect_while(&target, never_read, "zero_windows", "warning");
+
+    // A peer that begins connections and never hears the answer.
+    let other = Network::new();
+    own.join("eth0", &other, "far");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    other.ip("addr add 10.1.0.1/24 dev far");
+    other.command("nft", &["add", "table", "ip", "deaf"]);
+    other
+        .command("nft", &["add", "chain", "ip", "deaf", "c", "{ type filter hook prerouting priority 0 ; }"]);
+    other.command("nft", &["add", "rule", "ip", "deaf", "c", "tcp", "flags", "syn,ack", "drop"]);
+    let listener = own.inside(|| {
+        let listener = TcpListener::bind("10.1.0.2:0").unwrap();
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(2).unwrap()).unwrap();
+        listener
+    });
+    let peer = listener.local_addr().unwrap();
+    let _meanwhile = other.meanwhile(move || {
+        let tries: Vec<_> = (0..16)
+            .map(|_| {
+                std::thread::spawn(move || TcpStream::connect_timeout(&peer, Duration::from_millis(100)))
+            })
+            .collect();
+        tries.into_iter().for_each(|attempt| assert!(attempt.join().unwrap().is_err()));
+    });
+    let found = eventually(Duration::from_secs(30), || {
+        Answer::of(&target, "500ms").finding("syn_cookies") == Some("warning")
+    });
+    assert!(found, "{:?}", Answer::of(&target, "500ms").header["findings"]);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn whole_way(is_v6: bool, host: &str) -> Vec<String> {
 #[test]
 fn every_router_is_seen_by_udp_icmp_and_tcp_in_both_families() {
     let chain = Chain::new();
-    let listener = chain.node(ROUTERS + 1).within(|| TcpListener::bind("[::]:5432").unwrap());
+    let listener = chain.node(ROUTERS + 1).inside(|| TcpListener::bind("[::]:5432").unwrap());
     for (host, is_v6) in [(HOST, false), (HOST_V6, true)] {
         for (how, says) in [
             (&["--udp"][..], "refused"),

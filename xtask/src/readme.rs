@@ -32,7 +32,6 @@ const VERBS: &[(&str, &str)] = &[
     ("SocketService", "sockets"),
     ("DnsService", "dns"),
     ("NetworkService", "net"),
-    ("InterfaceService", "top"),
     ("ConnectService", "connect"),
     ("TlsService", "tls"),
     ("HttpService", "http"),

@@ -10,7 +10,6 @@ pub mod files;
 pub mod forward;
 pub mod http;
 pub mod input_output;
-pub mod interfaces;
 pub mod limits;
 pub mod memory;
 pub mod network;
@@ -59,7 +58,6 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(files::usage::service(sources.clone()))
         .add_service(forward::service())
         .add_service(http::service(sources.clone()))
-        .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
         .add_service(network::service(sources.clone()))
         .add_service(ping::service())

@@ -149,7 +149,10 @@ impl Round<'_> {
         let mut next = Instant::now();
         let mut first = Some(first);
         for sequence in 1..=self.plan.count {
-            while Instant::now() < next || self.flights.len() >= MOST_FLIGHTS {
+            while self.flights.len() >= MOST_FLIGHTS {
+                self.listen(Instant::now() + LOOK_UP, out)?;
+            }
+            while Instant::now() < next {
                 self.listen(next, out)?;
             }
             out.wanted()?;
@@ -218,7 +221,44 @@ impl Round<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use tokio_stream::StreamExt as _;
+
     use super::*;
+
+    /// The outcomes of two packets to that port of 127.0.0.1.
+    async fn outcomes(method: PacketMethod, port: u16) -> Vec<v1::PacketOutcome> {
+        let request = v1::PingRequest {
+            host: "127.0.0.1".to_owned(),
+            method: method.into(),
+            port: port.into(),
+            count: 2,
+            interval_millis: 10,
+            timeout_millis: 10_000,
+            ..v1::PingRequest::default()
+        };
+        let mut answer = Ping.ping(Request::new(request)).await.unwrap().into_inner();
+        let mut outcomes = Vec::new();
+        while let Some(message) = answer.next().await {
+            if let Some(v1::ping_response::Part::Batch(batch)) = message.unwrap().part {
+                outcomes.extend(batch.replies.iter().map(|reply| reply.answer.as_ref().unwrap().outcome()));
+            }
+        }
+        outcomes
+    }
+
+    #[tokio::test]
+    async fn who_listens_answers_and_who_does_not_refuses() {
+        use v1::PacketOutcome::{Answered, Refused};
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap().port();
+        assert_eq!(outcomes(PacketMethod::Tcp, open).await, [Answered; 2]);
+        drop(listener);
+        assert_eq!(outcomes(PacketMethod::Tcp, open).await, [Refused; 2]);
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!(outcomes(PacketMethod::Udp, closed).await, [Refused; 2]);
+    }
 
     #[test]
     fn a_request_that_makes_no_sense_is_refused() {

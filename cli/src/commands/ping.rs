@@ -181,10 +181,11 @@ impl Told<'_> {
 
     /// Shows what all of it amounts to. `None`: Ctrl-C was pressed.
     fn close(self, closing: Option<closing::Closing>, talk: &mut Talk) -> Result<Exit, Failure> {
-        let Self { output, host, statistics, mtu, .. } = self;
+        let Self { output, host, header, statistics, mtu } = self;
+        let is_udp = header.is_some_and(|header| header.method() == PacketMethod::Udp);
         let verdicts: Vec<_> = match &mtu {
             Some(found) => vec![mtu_sentence(host, found)],
-            None => statistics.sentences(host),
+            None => statistics.sentences(host, is_udp),
         };
         let broken_off = closing.as_ref().and_then(|closing| closing.broken_off);
         if output.is_table() {

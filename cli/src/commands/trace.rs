@@ -231,3 +231,77 @@ fn verdict(host: &str, hops: &[TraceHop], interrupted: bool) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dbgctl_proto::v1::PacketAnswer;
+
+    use super::*;
+
+    fn answer(outcome: PacketOutcome, from: [u8; 4]) -> PacketAnswer {
+        let rtt_nanos = (outcome != PacketOutcome::TimedOut).then_some(1_200_000);
+        let from = if outcome == PacketOutcome::TimedOut { Vec::new() } else { from.to_vec() };
+        PacketAnswer { outcome: outcome.into(), from, rtt_nanos, ..PacketAnswer::default() }
+    }
+
+    fn hop(ttl: u32, answers: Vec<PacketAnswer>) -> TraceHop {
+        let arrived = answers.iter().any(packets::is_of_host);
+        TraceHop { ttl, answers, arrived }
+    }
+
+    fn router(ttl: u8) -> TraceHop {
+        hop(ttl.into(), vec![answer(PacketOutcome::TimeExceeded, [10, 0, 0, ttl])])
+    }
+
+    fn silent(ttl: u32) -> TraceHop {
+        hop(ttl, vec![answer(PacketOutcome::TimedOut, [0; 4])])
+    }
+
+    #[test]
+    fn each_address_of_a_hop_is_shown_once_with_what_came_of_its_packets() {
+        let first = answer(PacketOutcome::TimeExceeded, [10, 0, 0, 1]);
+        let other = answer(PacketOutcome::TimeExceeded, [10, 0, 0, 2]);
+        let lost = answer(PacketOutcome::TimedOut, [0; 4]);
+        let line = answers(&hop(1, vec![first.clone(), first, other, lost]));
+        assert_eq!(line, "10.0.0.1  1.2 ms  1.2 ms  10.0.0.2  1.2 ms  no answer");
+    }
+
+    #[test]
+    fn the_verdict_names_who_ended_it_or_the_last_that_was_heard() {
+        let said = |hops: &[TraceHop]| verdict("db", hops, false);
+        let host = hop(2, vec![answer(PacketOutcome::Refused, [10, 0, 0, 9])]);
+        assert_eq!(said(&[router(1), host]), "db: reached after 2 hops");
+        assert!(
+            said(&[router(1), silent(2), silent(3)]).contains("10.0.0.1 at hop 1 is the last that answers")
+        );
+        let forbidden = PacketAnswer {
+            icmp_type: Some(3),
+            icmp_code: Some(13),
+            ..answer(PacketOutcome::Prohibited, [10, 0, 0, 1])
+        };
+        assert_eq!(
+            said(&[router(1), hop(2, vec![forbidden])]),
+            "db: not reached: 10.0.0.1 at hop 2 says: prohibited: forbidden by an administrator (a firewall)"
+        );
+        assert!(said(&[silent(1)]).contains("no router answers"));
+        assert!(verdict("db", &[], true).contains("nothing known yet"));
+        assert!(verdict("db", &[router(1)], true).contains("not reached yet"));
+    }
+
+    #[test]
+    fn what_an_agent_makes_up_is_shown_and_harmless() {
+        let odd = PacketAnswer {
+            outcome: 77,
+            from: b"\x1b[2J".to_vec(),
+            error: "\x1b[31m\n".repeat(3),
+            icmp_type: Some(u32::MAX),
+            icmp_code: Some(u32::MAX),
+            ..PacketAnswer::default()
+        };
+        for outcome in (0..12).chain([77]) {
+            let line = answers(&hop(1, vec![PacketAnswer { outcome, ..odd.clone() }]));
+            assert!(line.contains('?') || !line.is_empty());
+            assert!(!line.contains(['\x1b', '\n']), "{line:?}");
+        }
+    }
+}

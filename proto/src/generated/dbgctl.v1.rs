@@ -7967,408 +7967,6 @@ pub mod io_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListInterfacesRequest {
-    /// At most this many rows. 0: the agent's own bound of 4,194,304.
-    #[prost(uint32, tag = "1")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListInterfacesResponse {
-    #[prost(oneof = "list_interfaces_response::Part", tags = "1, 2, 3")]
-    pub part: ::core::option::Option<list_interfaces_response::Part>,
-}
-/// Nested message and enum types in `ListInterfacesResponse`.
-pub mod list_interfaces_response {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Part {
-        #[prost(message, tag = "1")]
-        Header(super::InterfaceListHeader),
-        #[prost(message, tag = "2")]
-        Batch(super::InterfaceBatch),
-        #[prost(message, tag = "3")]
-        Summary(super::Summary),
-    }
-}
-/// The clock of the list.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct InterfaceListHeader {
-    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
-    #[prost(uint64, tag = "1")]
-    pub sampled_boottime_nanos: u64,
-    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
-    #[prost(uint64, tag = "2")]
-    pub sampled_unix_nanos: u64,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct InterfaceBatch {
-    #[prost(message, repeated, tag = "1")]
-    pub interfaces: ::prost::alloc::vec::Vec<Interface>,
-}
-/// One interface: proc_pid_net(5), "/proc/net/dev". All figures count from when the interface was made.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Interface {
-    /// At most 15 bytes, any bytes but white space, `/` and `:`: whoever may configure the network sets it.
-    #[prost(bytes = "vec", tag = "1")]
-    pub name: ::prost::alloc::vec::Vec<u8>,
-    #[prost(message, optional, tag = "2")]
-    pub received: ::core::option::Option<Received>,
-    #[prost(message, optional, tag = "3")]
-    pub transmitted: ::core::option::Option<Transmitted>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Received {
-    #[prost(uint64, tag = "1")]
-    pub bytes: u64,
-    #[prost(uint64, tag = "2")]
-    pub packets: u64,
-    /// Bad packets, framing errors and missed ones included.
-    #[prost(uint64, tag = "3")]
-    pub errors: u64,
-    /// No room in the kernel, or no protocol wanted them.
-    #[prost(uint64, tag = "4")]
-    pub dropped: u64,
-    /// Overruns of the device's own buffer.
-    #[prost(uint64, tag = "5")]
-    pub fifo_errors: u64,
-    /// Length, alignment, checksum.
-    #[prost(uint64, tag = "6")]
-    pub frame_errors: u64,
-    #[prost(uint64, tag = "7")]
-    pub compressed: u64,
-    #[prost(uint64, tag = "8")]
-    pub multicast: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Transmitted {
-    #[prost(uint64, tag = "1")]
-    pub bytes: u64,
-    #[prost(uint64, tag = "2")]
-    pub packets: u64,
-    /// Carrier, window and other errors included.
-    #[prost(uint64, tag = "3")]
-    pub errors: u64,
-    /// No room in the queue.
-    #[prost(uint64, tag = "4")]
-    pub dropped: u64,
-    #[prost(uint64, tag = "5")]
-    pub fifo_errors: u64,
-    #[prost(uint64, tag = "6")]
-    pub collisions: u64,
-    /// Lost carrier, aborted, heartbeat and window errors.
-    #[prost(uint64, tag = "7")]
-    pub carrier_errors: u64,
-    #[prost(uint64, tag = "8")]
-    pub compressed: u64,
-}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod interface_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct InterfaceServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> InterfaceServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterfaceServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            InterfaceServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// One header, then the interfaces of the target's network namespace in the kernel's order in batches, then one
-        /// summary.
-        ///
-        /// The sidecar is in that network namespace, so it needs no capability. Containers that share the namespace share
-        /// its figures.
-        pub async fn list_interfaces(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListInterfacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ListInterfacesResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/dbgctl.v1.InterfaceService/ListInterfaces",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("dbgctl.v1.InterfaceService", "ListInterfaces"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod interface_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with InterfaceServiceServer.
-    #[async_trait]
-    pub trait InterfaceService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the ListInterfaces method.
-        type ListInterfacesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::ListInterfacesResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// One header, then the interfaces of the target's network namespace in the kernel's order in batches, then one
-        /// summary.
-        ///
-        /// The sidecar is in that network namespace, so it needs no capability. Containers that share the namespace share
-        /// its figures.
-        async fn list_interfaces(
-            &self,
-            request: tonic::Request<super::ListInterfacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<Self::ListInterfacesStream>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct InterfaceServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> InterfaceServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for InterfaceServiceServer<T>
-    where
-        T: InterfaceService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/dbgctl.v1.InterfaceService/ListInterfaces" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListInterfacesSvc<T: InterfaceService>(pub Arc<T>);
-                    impl<
-                        T: InterfaceService,
-                    > tonic::server::ServerStreamingService<super::ListInterfacesRequest>
-                    for ListInterfacesSvc<T> {
-                        type Response = super::ListInterfacesResponse;
-                        type ResponseStream = T::ListInterfacesStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListInterfacesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as InterfaceService>::list_interfaces(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListInterfacesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for InterfaceServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "dbgctl.v1.InterfaceService";
-    impl<T> tonic::server::NamedService for InterfaceServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLimitsRequest {
     /// Every limit of every process, instead of the nearest of each process and those that are used to 80 % and more.
@@ -10162,6 +9760,53 @@ pub struct NetworkLink {
     pub received_over_sample: ::core::option::Option<Received>,
     #[prost(message, optional, tag = "18")]
     pub transmitted_over_sample: ::core::option::Option<Transmitted>,
+}
+/// What came in: proc_pid_net(5), "/proc/net/dev".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Received {
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub packets: u64,
+    /// Bad packets, framing errors and missed ones included.
+    #[prost(uint64, tag = "3")]
+    pub errors: u64,
+    /// No room in the kernel, or no protocol wanted them.
+    #[prost(uint64, tag = "4")]
+    pub dropped: u64,
+    /// Overruns of the device's own buffer.
+    #[prost(uint64, tag = "5")]
+    pub fifo_errors: u64,
+    /// Length, alignment, checksum.
+    #[prost(uint64, tag = "6")]
+    pub frame_errors: u64,
+    #[prost(uint64, tag = "7")]
+    pub compressed: u64,
+    #[prost(uint64, tag = "8")]
+    pub multicast: u64,
+}
+/// What went out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Transmitted {
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub packets: u64,
+    /// Carrier, window and other errors included.
+    #[prost(uint64, tag = "3")]
+    pub errors: u64,
+    /// No room in the queue.
+    #[prost(uint64, tag = "4")]
+    pub dropped: u64,
+    #[prost(uint64, tag = "5")]
+    pub fifo_errors: u64,
+    #[prost(uint64, tag = "6")]
+    pub collisions: u64,
+    /// Lost carrier, aborted, heartbeat and window errors.
+    #[prost(uint64, tag = "7")]
+    pub carrier_errors: u64,
+    #[prost(uint64, tag = "8")]
+    pub compressed: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InterfaceAddress {

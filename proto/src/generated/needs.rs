@@ -206,11 +206,6 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
-        path: "/dbgctl.v1.InterfaceService/ListInterfaces",
-        effect: Effect::Observes,
-        capabilities: &[],
-    },
-    Needs {
         path: "/dbgctl.v1.LimitService/ListLimits",
         effect: Effect::Observes,
         capabilities: &[

@@ -12,7 +12,7 @@ use nix::libc;
 use nix::sys::socket::SockProtocol;
 
 use super::socket::{Conversation, Dumped};
-use super::{aligned, socket};
+use super::{aligned, dump_request, socket};
 use crate::{Buffer, ReadError, Root};
 
 /// Of recorded answers.
@@ -71,6 +71,11 @@ impl Table {
             Self::Rules6 => c"netlink/rules6",
             Self::Neighbours => c"netlink/neighbours",
         }
+    }
+
+    /// The same as text.
+    pub fn recorded_file(self) -> &'static str {
+        self.recorded().to_str().unwrap_or_default()
     }
 
     /// Message type, address family, and length of the structure that begins with it.
@@ -133,6 +138,22 @@ impl<'r> Rtnetlink<'r> {
         socket::answer(content.bytes, SEQUENCE, &mut dumped, &mut take)
             .map_err(|source| cannot("read", source))?;
         Ok(dumped)
+    }
+
+    /// The answer of the kernel as a scene has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rtnetlink::dump`].
+    pub fn record(&mut self, table: Table) -> Result<Vec<u8>, ReadError> {
+        let mut answer = Vec::new();
+        let (kind, _) = table.request();
+        self.dump(table, |payload| {
+            answer.extend(dump_request(kind, SEQUENCE, payload));
+            answer.resize(aligned(answer.len()), 0);
+            true
+        })?;
+        Ok(answer)
     }
 
     /// Which way a packet would go: what [`super::route::Route::parse`] understands.
@@ -203,4 +224,66 @@ impl Asked {
 
 fn cannot(op: &'static str, source: io::Error) -> ReadError {
     ReadError::Io { op, path: PathBuf::from("rtnetlink"), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::address::Address;
+    use crate::netlink::link::Link;
+    use crate::netlink::route::Route;
+
+    #[test]
+    fn the_loopback_interface_is_told_with_its_address_and_the_way_to_itself() {
+        let root = Root::live().unwrap();
+        let mut kernel = Rtnetlink::open(&root).unwrap();
+        let (mut loopback, mut addresses) = (None, Vec::new());
+        kernel
+            .dump(Table::Links, |told| {
+                loopback = loopback.take().or_else(|| Link::parse(told).filter(|link| link.name == b"lo"));
+                true
+            })
+            .unwrap();
+        kernel
+            .dump(Table::Addresses, |told| {
+                addresses.extend(Address::parse(told));
+                true
+            })
+            .unwrap();
+        let loopback = loopback.unwrap();
+        assert_eq!((loopback.index, loopback.hardware_type, &*loopback.queueing), (1, 772, &b"noqueue"[..]));
+        assert!(loopback.statistics.is_some() && loopback.mtu_bytes > Some(0));
+        let own: IpAddr = "127.0.0.1".parse().unwrap();
+        let found = addresses.iter().find(|address| address.ip == own).unwrap();
+        assert_eq!((found.interface, found.prefix_bits, found.scope), (1, 8, 254));
+
+        let asked = Asked { destination: own, source: None, interface: None, mark: None };
+        // Twice, since an answer that is not read to its end would be taken for the next.
+        for _ in 0..2 {
+            let route = Route::parse(&kernel.route_to(asked).unwrap().unwrap()).unwrap();
+            assert_eq!((route.kind, route.next_hops[0].interface), (2, 1));
+        }
+    }
+
+    #[test]
+    fn a_multipath_route_has_all_its_next_hops() {
+        let attribute = |kind: u16, value: &[u8]| {
+            let length = u16::try_from(4 + value.len()).unwrap();
+            [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
+        };
+        let hop = |weight: u8, interface: u32, gateway: [u8; 4]| {
+            let gateway = attribute(5, &gateway);
+            let length = u16::try_from(8 + gateway.len()).unwrap();
+            [&length.to_ne_bytes()[..], &[0, weight - 1], &interface.to_ne_bytes(), &gateway].concat()
+        };
+        let mut payload = vec![2, 8, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0];
+        payload.extend(attribute(1, &[10, 0, 0, 0]));
+        payload.extend(attribute(8, &attribute(2, &1300_u32.to_ne_bytes())));
+        payload.extend(attribute(9, &[hop(3, 2, [10, 1, 0, 1]), hop(1, 3, [10, 2, 0, 1])].concat()));
+        let route = Route::parse(&payload).unwrap();
+        assert_eq!((route.prefix_bits, route.mtu_bytes, route.table), (8, Some(1300), 254));
+        let hops: Vec<_> =
+            route.next_hops.iter().map(|hop| (hop.interface, hop.weight, hop.gateway.unwrap())).collect();
+        assert_eq!(hops, [(2, 3, IpAddr::from([10, 1, 0, 1])), (3, 1, IpAddr::from([10, 2, 0, 1]))]);
+    }
 }

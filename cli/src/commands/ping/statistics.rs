@@ -87,7 +87,7 @@ impl Statistics {
         u64::try_from(sum.checked_div(count as u128)?).ok()
     }
 
-    pub(super) fn sentences(&self, host: &str) -> Vec<String> {
+    pub(super) fn sentences(&self, host: &str, is_udp: bool) -> Vec<String> {
         let answered = self.times_nanos.len();
         let lost = self.lost_percent().map_or_else(String::new, |lost| format!(", {}% lost", Percent(lost)));
         let duplicates =
@@ -110,7 +110,12 @@ impl Statistics {
             1 => said.clone(),
             count => format!("{said} ({count} times)"),
         }));
-        if answered == 0 && self.packets > 0 && self.otherwise.is_empty() {
+        if answered == 0 && self.packets > 0 && self.otherwise.is_empty() && is_udp {
+            lines.push(format!(
+                "nothing came back: whoever listens on that port of {host} may have nothing to say, hosts answer few \
+                 datagrams to closed ports a second, and firewalls drop them: --tcp PORT asks otherwise"
+            ));
+        } else if answered == 0 && self.packets > 0 && self.otherwise.is_empty() {
             lines.push(format!(
                 "nothing came back: {host} is down, or a firewall drops what is sent or answered; many drop ICMP alone: \
                  --tcp PORT asks otherwise"
@@ -152,9 +157,9 @@ mod tests {
         statistics.add(true, &answer(PacketOutcome::Answered, Some(9)));
         statistics.add(false, &answer(PacketOutcome::TimedOut, None));
         assert_eq!(
-            statistics.sentences("db"),
+            statistics.sentences("db", false),
             [
-                "db: 4 sent, 3 answered, 25% lost, 1 came twice",
+                "db: 4 sent, 3 answered, 25.0% lost, 1 came twice",
                 "min 1.0 ms, mean 2.0 ms, p50 2.0 ms, p90 3.0 ms, p99 3.0 ms, max 3.0 ms, jitter 1.5 ms",
             ]
         );
@@ -168,6 +173,6 @@ mod tests {
             (none.mean(), none.jitter(), none.percentile(50), none.lost_percent()),
             (None, None, None, None)
         );
-        assert_eq!(none.sentences("db"), ["db: 0 sent, 0 answered"]);
+        assert_eq!(none.sentences("db", true), ["db: 0 sent, 0 answered"]);
     }
 }
