@@ -45,8 +45,9 @@ fn whole_way(is_v6: bool, host: &str) -> Vec<String> {
     let end = |nth: u16| {
         if is_v6 { Ipv6Addr::new(0xfd00, 9, nth, 0, 0, 0, 0, 2).to_string() } else { format!("10.9.{nth}.2") }
     };
-    let mut way: Vec<_> = (0..ROUTERS as u16).map(|nth| format!("{} time_exceeded", end(nth))).collect();
-    way.push(format!("{} {host}", end(ROUTERS as u16)));
+    let last = u16::try_from(ROUTERS).unwrap();
+    let mut way: Vec<_> = (0..last).map(|nth| format!("{} time_exceeded", end(nth))).collect();
+    way.push(format!("{} {host}", end(last)));
     way
 }
 
