@@ -15,8 +15,8 @@ use dbgctl_linux::netlink::tcp_info::{Field, TcpInfo};
 use dbgctl_linux::netlink::unix_diag::UnixSocket;
 use dbgctl_linux::procfs::{
     cgroup, cmdline, environ, exe, fd, fdinfo, identity, if_inet6, limits, loadavg, meminfo, mountinfo,
-    net_counters, net_dev, netstat, oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat,
-    status, syscall, system_stat, wchan,
+    net_counters, net_dev, netstat, oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup,
+    sockets, stat, status, syscall, system_stat, wchan,
 };
 use dbgctl_linux::target::ContainerId;
 use dbgctl_linux::{acl, cpu_list, entries, glob, netlink, scene};
