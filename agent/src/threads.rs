@@ -13,7 +13,7 @@ use crate::error::ProbeError;
 /// Producers that mostly wait, each with a thread. The sidecar's limit is 64 of them.
 const MOST_WAITING: usize = 16;
 
-const TOO_MANY_WAIT: &str = "as many files are followed already as the agent can";
+const TOO_MANY_WAIT: &str = "as many files are followed and packets waited for already as the agent can";
 
 const ALL_HELD: &str = "all threads of the agent are held, by other questions or by a file system that does not answer: \
                         if that stays, end its session with `dbgctl detach` and ask again";

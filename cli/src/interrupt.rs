@@ -25,12 +25,39 @@ impl Drop for AtPrompt {
     }
 }
 
+/// And sometimes to the question alone.
+static OF_QUESTION: AtomicBool = AtomicBool::new(false);
+
+/// While it lives Ctrl-C is the question's own: it asks no further, and shows what it has so far.
+#[derive(Debug)]
+pub(crate) struct OfQuestion(());
+
+impl OfQuestion {
+    pub(crate) fn begin() -> Self {
+        OF_QUESTION.store(true, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// Returns when Ctrl-C came.
+    pub(crate) async fn pressed(&self) {
+        received(SignalKind::interrupt()).await;
+        // Others who wait for it in this task are to see that it is not theirs.
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Drop for OfQuestion {
+    fn drop(&mut self) {
+        OF_QUESTION.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Returns when someone wants this program to end.
 pub(crate) async fn ends_the_program() {
     let ctrl_c = async {
         loop {
             received(SignalKind::interrupt()).await;
-            if !AT_PROMPT.load(Ordering::Relaxed) {
+            if !AT_PROMPT.load(Ordering::Relaxed) && !OF_QUESTION.load(Ordering::Relaxed) {
                 return;
             }
         }
@@ -44,7 +71,12 @@ pub(crate) async fn ends_the_program() {
 
 /// Returns when the person at the prompt has had enough of the answer.
 pub(crate) async fn ends_the_question() {
-    received(SignalKind::interrupt()).await;
+    loop {
+        received(SignalKind::interrupt()).await;
+        if !OF_QUESTION.load(Ordering::Relaxed) {
+            return;
+        }
+    }
 }
 
 /// Ctrl-C came as a key, because the terminal hands out keys one by one: it means the same.

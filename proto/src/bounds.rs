@@ -80,3 +80,24 @@ pub const MOST_ROUNDS: u32 = 1000;
 
 /// `LookUpNameRequest.interval` and `timeout`.
 pub const LONGEST_DNS_WAIT: Duration = Duration::from_secs(60);
+
+/// `PingRequest.count`
+pub const MOST_PINGS: u32 = 10_000;
+
+/// `interval_millis` of `PingRequest`, and `timeout_millis` of it and of `TraceRequest`.
+pub const PACKET_MILLIS: std::ops::RangeInclusive<u32> = 10..=60_000;
+
+/// `size_bytes` of the requests that send packets.
+pub const MOST_PACKET_BYTES: u32 = 65_000;
+
+/// `TraceRequest.most_hops`
+pub const MOST_HOPS: u32 = 64;
+
+/// `TraceRequest.packets_per_hop`
+pub const MOST_PACKETS_PER_HOP: u32 = 10;
+
+/// The port that traceroute(8) begins with, since hardly anyone listens there.
+pub const UNLIKELY_PORT: u16 = 33_434;
+
+/// Interfaces that are kept while a network is listed.
+pub const MOST_INTERFACES: usize = 16 << 10;

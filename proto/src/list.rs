@@ -157,14 +157,26 @@ list!(EnvironmentService.ListEnvironments(ListEnvironmentsRequest) -> ListEnviro
 list!(StackService.ListStacks(ListStacksRequest) -> ListStacksResponse,
     list_stacks_response: Batch(StackBatch { threads: ThreadStack }),
     holds |thread| thread.system_call.as_ref().map_or(0, |call| size_of_val(call.arguments.as_slice())));
-list!(InterfaceService.ListInterfaces(ListInterfacesRequest) -> ListInterfacesResponse,
-    list_interfaces_response: Header(InterfaceListHeader), Batch(InterfaceBatch { interfaces: Interface }));
 list!(DnsService.LookUpName(LookUpNameRequest) -> LookUpNameResponse,
     look_up_name_response:
         /// What is told of a look-up beside its questions.
         enum LookUpNews { Header(v1::LookUpHeader), Verdict(v1::LookUpVerdict) },
     Batch(DnsQuestionBatch { questions: DnsQuestion }),
     holds |question| question.answer.as_ref().map_or(0, |answer| size_of_val(answer.records.as_slice())));
+list!(NetworkService.ListNetwork(ListNetworkRequest) -> ListNetworkResponse,
+list_network_response: Header(NetworkHeader), Batch(NetworkBatch { items: NetworkItem }),
+holds |item| match &item.item {
+    Some(v1::network_item::Item::Route(route)) => size_of_val(route.next_hops.as_slice()),
+    _ => 0,
+});
+list!(PingService.Ping(PingRequest) -> PingResponse,
+    ping_response:
+        /// What is told beside the replies.
+        enum PingNews { Header(v1::PingHeader), PathMtu(v1::PathMtu) },
+    Batch(PingReplyBatch { replies: PingReply }));
+list!(TraceService.Trace(TraceRequest) -> TraceResponse,
+    trace_response: Header(TraceHeader), Batch(TraceHopBatch { hops: TraceHop }),
+    holds |hop| size_of_val(hop.answers.as_slice()));
 list!(DirectoryService.ListDirectory(ListDirectoryRequest) -> ListDirectoryResponse,
     list_directory_response: Batch(DirectoryEntryBatch { entries: DirectoryEntry }),
     holds |entry| attributes(entry.status.as_ref()));

@@ -3,6 +3,7 @@
 //! The engine is asked through the `docker` command, so that no test trusts dbgctl to check dbgctl.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "evidence, not a library")]
 
+pub mod chain;
 pub mod chance;
 pub mod dns;
 pub mod figures;

@@ -1,8 +1,12 @@
 //! Networks that tests make: what listens in a target's, and another host beside it, with its routes and packet filters.
 
 use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::process::Command;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -78,6 +82,65 @@ impl Network {
             let mut words = line.split_whitespace();
             let mut command = Command::new(words.next().unwrap());
             self.run(command.args(words)).expect(0);
+        }
+    }
+}
+
+impl Network {
+    /// Does something in it again and again, until what is returned goes out of scope.
+    pub fn meanwhile(&self, mut work: impl FnMut() + Send + 'static) -> Meanwhile {
+        let over = Arc::new(AtomicBool::new(false));
+        let (is_over, file) = (Arc::clone(&over), self.0.try_clone().unwrap());
+        let thread = thread::spawn(move || {
+            setns(file, CloneFlags::CLONE_NEWNET).unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                work();
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Meanwhile { over, thread: Some(thread) }
+    }
+
+    /// Runs a command in it, which must succeed, and returns what it printed.
+    #[track_caller]
+    pub fn command(&self, program: &str, arguments: &[&str]) -> String {
+        self.run(Command::new(program).args(arguments)).expect(0).stdout()
+    }
+
+    /// The same of `ip` with these words.
+    #[track_caller]
+    pub fn ip(&self, words: &str) -> String {
+        self.command("ip", &words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Sets `/proc/sys/net/…` of it.
+    #[track_caller]
+    pub fn set(&self, path: &str, value: &str) {
+        let path = format!("/proc/sys/net/{path}");
+        self.inside(|| std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}")));
+    }
+
+    /// Joins it with another by a pair of interfaces, which are up and have no address.
+    #[track_caller]
+    pub fn join(&self, own: &str, other: &Self, others: &str) {
+        let path = format!("/proc/{}/fd/{}", std::process::id(), other.0.as_raw_fd());
+        self.ip(&format!("link add {own} type veth peer name {others} netns {path}"));
+        self.ip(&format!("link set {own} up"));
+        other.ip(&format!("link set {others} up"));
+    }
+}
+
+/// What is done again and again.
+pub struct Meanwhile {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked_and_said_so = thread.join();
         }
     }
 }

@@ -21,7 +21,7 @@ pub const OBSERVING: &[&[&str]] = &[
     &["du", "/etc"],
     &["access", "/etc/hosts"],
     &["sockets"],
-    &["net"],
+    &["net", "--sample", "100ms"],
 ];
 
 /// The words of a question about `container`.

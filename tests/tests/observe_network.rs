@@ -1,9 +1,24 @@
-//! What the interfaces of a target carry, compared with the host's own view of its network namespace.
+//! The network of real containers, compared with what ip(8) and the host say of the same network namespace; and what is
+//! found when something is lost for real.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
+
 use dbgctl_tests::host::{HostProcess, processes_of};
-use dbgctl_tests::{Target, dbgctl};
+use dbgctl_tests::network::Network;
+use dbgctl_tests::{Target, dbgctl, eventually};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, setsockopt, socket,
+    sockopt,
+};
 use serde_json::Value;
+
+/// Without it there is no IPv6, not even on the loopback interface.
+const IPV6: [&str; 2] = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"];
 
 /// Name, and the 16 figures of `/proc/<pid>/net/dev`, as the host reads them.
 fn witness(process: &HostProcess) -> Vec<(String, Vec<u64>)> {
@@ -39,6 +54,102 @@ fn figures(interface: &Value) -> (String, Vec<u64>) {
     (interface["name"].as_str().unwrap().to_owned(), [received, transmitted].concat())
 }
 
+/// The header, and the rows of each kind.
+struct Answer {
+    header: Value,
+    rows: Vec<Value>,
+}
+
+impl Answer {
+    fn of(target: &Target, sample: &str) -> Self {
+        let ran = dbgctl(&["net", &target.name, "--sample", sample, "-o", "json"]).expect(0);
+        let rows = ran.json().into_iter().filter(|line| line.get("item").is_some()).collect();
+        Self { header: ran.header(), rows }
+    }
+
+    fn items(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        let kind = kind.to_owned();
+        self.rows.iter().filter(move |row| row["item"] == kind.as_str())
+    }
+
+    /// The severity of a finding, if there is one about that.
+    fn finding(&self, about: &str) -> Option<&str> {
+        let findings = self.header["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["about"] == about)?["severity"].as_str()
+    }
+}
+
+/// What `ip` says in the target's network namespace.
+fn ip(namespace: &Network, words: &str) -> Vec<Value> {
+    let said = namespace.ip(&format!("-j {words}"));
+    serde_json::from_str(if said.trim().is_empty() { "[]" } else { &said }).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// What tells one row from another, as text.
+fn set(rows: impl Iterator<Item = Vec<String>>) -> BTreeSet<String> {
+    rows.map(|row| row.join(" ")).collect()
+}
+
+fn same(what: &str, ours: BTreeSet<String>, theirs: BTreeSet<String>, at_least: usize) {
+    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
+    assert_eq!(
+        ours,
+        theirs,
+        "{what}: only ours {:?}, only theirs {:?}",
+        only(&ours, &theirs),
+        only(&theirs, &ours)
+    );
+    assert!(ours.len() >= at_least, "{what}: {ours:?}");
+}
+
+/// A network with something of everything.
+fn rich() -> (Target, Network, Network) {
+    let target = Target::run(&IPV6, &["serve"]).ready();
+    let (own, other) = (Network::of(&target), Network::new());
+    own.join("uplink", &other, "far");
+    own.join("backup", &other, "far2");
+    for words in [
+        "link set uplink mtu 1400",
+        "addr add 10.1.0.2/24 dev uplink",
+        "addr add 10.1.0.3/24 dev uplink",
+        "addr add 10.2.0.2/24 dev backup valid_lft 4000 preferred_lft 0",
+        "addr add 10.3.0.2 peer 10.3.0.9/32 dev backup",
+        "addr add fd00:1::2/64 dev uplink nodad",
+        "route add default via 10.1.0.1 metric 20",
+        "route add 10.20.0.0/16 via 10.1.0.1 mtu 1300 src 10.1.0.3",
+        "route add blackhole 10.21.0.0/16",
+        "route add prohibit 10.22.0.0/16",
+        "route add unreachable 10.23.0.0/16",
+        "route add throw 10.24.0.0/16",
+        "route add 10.25.0.0/16 nexthop via 10.1.0.1 weight 3 nexthop via 10.2.0.1 weight 1",
+        "route add 10.26.0.0/16 via 10.2.0.1 table 77 proto static",
+        "-6 route add fd00:9::/48 via fd00:1::1 metric 5",
+        "-6 route add blackhole fd00:a::/48",
+        "rule add from 10.2.0.0/24 table 77 priority 100",
+        "rule add fwmark 0x10/0xff to 10.9.0.0/16 prohibit priority 101",
+        "rule add not iif lo unreachable priority 102",
+        "-6 rule add from fd00:1::/64 table 78 priority 103",
+        "neigh add 10.1.0.1 lladdr 02:00:00:00:00:01 dev uplink nud permanent",
+        "neigh add 10.1.0.7 lladdr 02:00:00:00:00:07 dev uplink nud stale",
+        "neigh add fd00:1::1 lladdr 02:00:00:00:00:09 dev uplink nud reachable router",
+    ] {
+        own.ip(words);
+    }
+    (target, own, other)
+}
+
 #[test]
 fn each_figure_lies_between_what_the_host_reads_before_and_after() {
     let target = Target::run(&["--network", "bridge"], &["serve"]).ready();
@@ -47,28 +158,468 @@ fn each_figure_lies_between_what_the_host_reads_before_and_after() {
     dbgctl(&["connect", &target.name, "127.0.0.1:8080"]).expect(0);
 
     let before = witness(process);
-    let answer = dbgctl(&["net", &target.name, "-o", "json"]).expect(0);
+    let answer = Answer::of(&target, "100ms");
     let after = witness(process);
 
-    let mut lines = answer.json();
-    let (header, summary) = (lines.remove(0), lines.pop().unwrap());
-    assert!(header["header"]["sampled_boottime_nanos"].as_u64() > Some(0), "{header}");
-    assert_eq!((&summary["summary"]["end"], &summary["summary"]["sent"]), (&"complete".into(), &2.into()));
+    assert!(answer.header["sampled_nanos"].as_u64() >= Some(100_000_000), "{}", answer.header);
+    let lines: Vec<_> = answer.items("interface").map(figures).collect();
     assert_eq!(lines.len(), 2, "lo and eth0: {lines:?}");
-    for ((line, before), after) in lines.iter().map(figures).zip(before).zip(after) {
+    for ((line, before), after) in lines.iter().zip(before).zip(after) {
         assert_eq!((&line.0, &line.0), (&before.0, &after.0));
         let grew = before.1.iter().zip(&line.1).zip(&after.1);
         assert!(grew.clone().all(|((before, line), after)| before <= line && line <= after), "{grew:?}");
     }
-    let lo = figures(&lines[0]);
+    let lo = &lines[0];
     assert!(lo.0 == "lo" && lo.1[0] > 0 && lo.1[0] == lo.1[8], "{lo:?}");
+}
+
+#[test]
+fn interfaces_and_addresses_are_those_of_ip() {
+    let (target, own, _other) = rich();
+    // The address of the link itself, fe80::…, is checked for a while before it is used.
+    let settled = eventually(Duration::from_secs(10), || !own.ip("addr").contains("tentative"));
+    assert!(settled, "{}", own.ip("addr"));
+    let answer = Answer::of(&target, "100ms");
+    let links = ip(&own, "addr");
+
+    let ours = answer.items("interface").map(|it| {
+        let state =
+            text(&it["operational_state"]).to_uppercase().replace("LOWER LAYER DOWN", "LOWERLAYERDOWN");
+        let of = |name: &str| text(&it[name]);
+        vec![
+            of("index"),
+            of("name"),
+            of("mtu_bytes"),
+            of("hardware_address"),
+            state,
+            of("queueing"),
+            of("queue_packets"),
+        ]
+    });
+    let theirs = links.iter().map(|it| {
+        ["ifindex", "ifname", "mtu", "address", "operstate", "qdisc", "txqlen"]
+            .map(|name| text(&it[name]))
+            .to_vec()
+    });
+    same("interfaces", set(ours), set(theirs), 3);
+
+    const FOR_EVER: u64 = u32::MAX as u64;
+    let ours = answer.items("address").map(|it| {
+        let of = |name: &str| text(&it[name]);
+        // Seconds go by.
+        let limited = |name: &str| it[name].as_u64().is_some();
+        let is = |flag: &str| it["flag_names"].as_str().unwrap().split(',').any(|name| name == flag);
+        let odd = format!("{} {} {}", limited("valid_seconds"), is("secondary"), is("deprecated"));
+        vec![of("interface_name"), of("ip"), of("prefix_bits"), of("scope"), of("peer"), odd]
+    });
+    let theirs = links.iter().flat_map(|link| {
+        link["addr_info"].as_array().unwrap().iter().map(|it| {
+            let of = |name: &str| text(&it[name]);
+            let is = |name: &str| it[name] == true;
+            let odd = format!(
+                "{} {} {}",
+                number(&it["valid_life_time"]) != FOR_EVER,
+                is("secondary"),
+                is("deprecated")
+            );
+            vec![text(&link["ifname"]), of("local"), of("prefixlen"), of("scope"), of("address"), odd]
+        })
+    });
+    same("addresses", set(ours), set(theirs), 8);
+}
+
+/// Where a route leads, as ip(8) writes it.
+fn hops(it: &Value, hops: &str, gateway: &str, interface: &str) -> String {
+    let hop = |hop: &Value| {
+        format!("{}@{}*{}", text(&hop[gateway]), text(&hop[interface]), number(&hop["weight"]).max(1))
+    };
+    let mut hops: Vec<_> = it[hops].as_array().unwrap().iter().map(hop).collect();
+    hops.sort();
+    hops.join(",")
+}
+
+#[test]
+fn routes_rules_and_neighbours_are_those_of_ip() {
+    let (target, own, _other) = rich();
+    let settled = eventually(Duration::from_secs(10), || !own.ip("addr").contains("tentative"));
+    assert!(settled, "{}", own.ip("addr"));
+    let answer = Answer::of(&target, "100ms");
+
+    let network = |ip: &str, bits: u64, all: &str| match (ip.contains(':'), bits) {
+        (_, 0) => all.to_owned(),
+        (false, 32) | (true, 128) => ip.to_owned(),
+        _ => format!("{ip}/{bits}"),
+    };
+    let ours = answer.items("route").filter(|it| it["cached"] == false).map(|it| {
+        let of = |name: &str| text(&it[name]);
+        let mut leads = hops(it, "next_hops", "gateway", "interface_name");
+        // ip(8) does not say where routes of IPv6 that lead nowhere point to.
+        if ["blackhole", "unreachable", "prohibit"].contains(&&*of("type")) {
+            leads.clear();
+        }
+        let to = network(&of("destination"), number(&it["prefix_bits"]), "default");
+        vec![
+            to,
+            of("type"),
+            of("table"),
+            of("protocol"),
+            number(&it["metric"]).to_string(),
+            of("source"),
+            of("mtu_bytes"),
+            leads,
+        ]
+    });
+    let both = ["route show table all", "-6 route show table all"].map(|words| ip(&own, words)).concat();
+    let theirs = both.iter().map(|it| {
+        let or = |name: &str, usual: &str| it.get(name).map_or_else(|| usual.to_owned(), text);
+        let mut leads = match it.get("nexthops") {
+            Some(_) => hops(it, "nexthops", "gateway", "dev"),
+            None if it.get("dev").is_some() => format!("{}@{}*1", text(&it["gateway"]), text(&it["dev"])),
+            None => String::new(),
+        };
+        if ["blackhole", "unreachable", "prohibit"].contains(&&*or("type", "")) {
+            leads.clear();
+        }
+        let mtu = it["metrics"]
+            .as_array()
+            .and_then(|metrics| metrics.iter().find_map(|it| it.get("mtu")).map(text));
+        let metric = number(&it["metric"]).to_string();
+        vec![
+            or("dst", ""),
+            or("type", "unicast"),
+            or("table", "main"),
+            or("protocol", "boot"),
+            metric,
+            or("prefsrc", ""),
+            mtu.unwrap_or_default(),
+            leads,
+        ]
+    });
+    same("routes", set(ours), set(theirs), 18);
+
+    let ours = answer.items("rule").map(|it| {
+        let of = |name: &str| text(&it[name]);
+        let any = |name: &str| if of(name) == "any" { "all".to_owned() } else { of(name) };
+        let action = if of("action") == "table" { of("table") } else { of("action") };
+        let mark = it["mark"]
+            .as_u64()
+            .map_or_else(String::new, |mark| format!("{mark:#x}/{:#x}", number(&it["mark_mask"])));
+        vec![
+            of("priority"),
+            of("ipv6"),
+            any("from"),
+            any("to").replace("all", ""),
+            action,
+            mark,
+            of("in_interface"),
+            of("inverted"),
+        ]
+    });
+    let theirs = [("rule", false), ("-6 rule", true)].map(|(words, ipv6)| {
+        ip(&own, words).into_iter().map(move |it| {
+            let of = |name: &str| text(&it[name]);
+            let with_bits = |name: &str, bits: &str| match number(&it[bits]) {
+                0 => of(name),
+                bits => network(&of(name), bits, "all"),
+            };
+            let action = if of("action").is_empty() { of("table") } else { of("action") };
+            let mark = if of("fwmark").is_empty() {
+                String::new()
+            } else {
+                format!("{}/{}", of("fwmark"), of("fwmask"))
+            };
+            let inverted = it.get("not").is_some();
+            vec![
+                of("priority"),
+                ipv6.to_string(),
+                with_bits("src", "srclen"),
+                with_bits("dst", "dstlen"),
+                action,
+                mark,
+                of("iif"),
+                inverted.to_string(),
+            ]
+        })
+    });
+    same("rules", set(ours), set(theirs.into_iter().flatten()), 9);
+
+    let ours = answer.items("neighbour").filter(|it| it["state"] != "noarp").map(|it| {
+        let of = |name: &str| text(&it[name]);
+        vec![of("ip"), of("interface_name"), of("hardware_address"), of("state")]
+    });
+    let neighbours = ip(&own, "neigh show");
+    let theirs = neighbours.iter().map(|it| {
+        let of = |name: &str| text(&it[name]);
+        vec![of("dst"), of("dev"), of("lladdr"), text(&it["state"][0]).to_lowercase()]
+    });
+    same("neighbours", set(ours), set(theirs), 3);
+}
+
+#[test]
+fn the_kernel_says_which_way_a_packet_would_go() {
+    let (target, own, _other) = rich();
+    let ask = |words: &[&str], code| {
+        let line = [&["net", &*target.name, "get-route"], words, &["-o", "json"]].concat();
+        dbgctl(&line).expect(code).json().remove(0)
+    };
+    for destination in ["10.20.0.7", "10.1.0.9", "8.8.8.8", "127.0.0.1", "fd00:9::7"] {
+        let (ours, theirs) =
+            (ask(&[destination], 0), ip(&own, &format!("route get {destination}")).remove(0));
+        assert_eq!(ours["outcome"], "sent");
+        assert_eq!(ours["interface"], theirs["dev"], "{ours}\n{theirs}");
+        assert_eq!(text(&ours["route"]["source"]), text(&theirs["prefsrc"]), "{ours}\n{theirs}");
+        let gateway = text(&ours["route"]["next_hops"][0]["gateway"]);
+        assert_eq!(gateway, text(&theirs["gateway"]), "{ours}\n{theirs}");
+    }
+    assert_eq!(ask(&["10.20.0.7"], 0)["mtu_bytes"], 1300);
+    assert_eq!(ask(&["8.8.8.8"], 0)["mtu_bytes"], 1400);
+    assert_eq!(ask(&["8.8.8.8"], 0)["next_hop"]["state"], "permanent");
+    for (destination, kind, errno) in [
+        ("10.21.0.1", "blackhole", "EINVAL"),
+        ("10.22.0.1", "prohibit", "EACCES"),
+        ("10.23.0.1", "unreachable", "EHOSTUNREACH"),
+        ("fd00:a::1", "blackhole", "EINVAL"),
+        ("2001:db8::1", "none", "ENETUNREACH"),
+    ] {
+        let ours = ask(&[destination], 1);
+        assert_eq!(ours["route"]["type"], kind, "{ours}");
+        assert!(ours["error"].as_str().unwrap().ends_with(&format!("({errno})")), "{ours}");
+    }
+    // From a bound socket, and with a mark, rules say something else.
+    assert_eq!(ask(&["8.8.8.8", "--interface", "backup"], 0)["interface"], "backup");
+    assert_eq!(ask(&["10.9.0.1", "--mark", "16"], 1)["route"]["type"], "prohibit");
+    dbgctl(&["net", &target.name, "get-route", "8.8.8.8", "--interface", "nope"]).expect_error("interface");
+}
+
+#[test]
+fn what_is_wrong_with_addresses_routes_and_neighbours_is_said() {
+    let target = Target::run(&IPV6, &["serve"]).ready();
+    let (own, other) = (Network::of(&target), Network::new());
+    assert_eq!(Answer::of(&target, "100ms").finding("no_interface"), Some("warning"));
+    own.join("eth0", &other, "far");
+    other.ip("addr add fd00:1::2/64 dev far nodad");
+    // Somebody has it already.
+    own.ip("addr add fd00:1::2/64 dev eth0");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    let duplicate = eventually(Duration::from_secs(20), || {
+        Answer::of(&target, "100ms").finding("duplicate_address") == Some("serious")
+    });
+    assert!(duplicate, "{}", own.ip("addr"));
+    assert_eq!(Answer::of(&target, "100ms").finding("no_default_route"), Some("warning"));
+
+    own.ip("route add default via 10.1.0.1");
+    // Nobody has that address: who sends finds out.
+    own.inside(|| {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let _unanswered = socket.send_to(b"?", "10.1.0.1:9");
+        let _unanswered = socket.send_to(b"?", "10.1.0.99:9");
+    });
+    let silent = eventually(Duration::from_secs(20), || {
+        let answer = Answer::of(&target, "100ms");
+        answer.finding("gateway_failed") == Some("serious")
+            && answer.finding("neighbour_failed") == Some("warning")
+    });
+    assert!(silent, "{}", own.ip("neigh"));
+    assert_eq!(Answer::of(&target, "100ms").finding("no_default_route"), None);
+
+    other.ip("link set far down");
+    assert_eq!(Answer::of(&target, "100ms").finding("no_carrier"), Some("serious"));
+    own.ip("link set eth0 down");
+    assert_eq!(Answer::of(&target, "100ms").finding("interface_down"), Some("serious"));
+}
+
+/// Makes something happen again and again while a sample is taken, and expects to be told.
+fn expect_while(target: &Target, work: impl FnMut() + Send + 'static, about: &str, severity: &str) {
+    let own = Network::of(target);
+    let _meanwhile = own.meanwhile(work);
+    // The first time may lie before the sample, and the machine may be slow.
+    let found =
+        eventually(Duration::from_secs(30), || Answer::of(target, "500ms").finding(about) == Some(severity));
+    assert!(found, "{about}: {:?}", Answer::of(target, "500ms").header["findings"]);
+}
+
+#[test]
+fn what_is_lost_while_one_looks_is_found_and_what_was_lost_before_is_a_note() {
+    let target = Target::run(&IPV6, &["serve"]).ready();
+    let nothing = Answer::of(&target, "100ms");
+    for about in ["listen_overflows", "udp_receive_buffer", "udp_no_port"] {
+        assert_eq!(nothing.finding(about), None, "{}", nothing.header);
+    }
+
+    // A listening socket that nobody accepts from, with a short queue.
+    let mut kept = Vec::new();
+    let mut listener = None;
+    let overflow = move || {
+        let listener = listener.get_or_insert_with(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(1).unwrap()).unwrap();
+            listener
+        });
+        let peer = listener.local_addr().unwrap();
+        if let Ok(stream) = TcpStream::connect_timeout(&peer, Duration::from_millis(50)) {
+            kept.push(stream);
+        }
+    };
+    expect_while(&target, overflow, "listen_overflows", "serious");
+    assert_eq!(Answer::of(&target, "100ms").finding("listen_overflows"), Some("note"));
+
+    // A UDP socket with a tiny buffer that nobody reads.
+    let receiver = own_udp(&target);
+    let peer = receiver.local_addr().unwrap();
+    expect_while(&target, move || send(peer.ip(), peer.port()), "udp_receive_buffer", "serious");
+    drop(receiver);
+    // And now nobody has that port.
+    expect_while(&target, move || send(peer.ip(), peer.port()), "udp_no_port", "warning");
+    assert_eq!(Answer::of(&target, "100ms").finding("udp_receive_buffer"), Some("note"));
+}
+
+/// A socket in the target's network namespace that takes next to nothing.
+fn own_udp(target: &Target) -> UdpSocket {
+    Network::of(target).inside(|| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        setsockopt(&socket, sockopt::RcvBuf, &1).unwrap();
+        socket
+    })
+}
+
+fn send(ip: IpAddr, port: u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..50 {
+        match socket.send_to(&[0; 1000], (ip, port)) {
+            Ok(_) => {}
+            // The answer to the datagram before.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn segments_that_get_lost_are_retransmitted_and_a_route_that_is_none_is_counted() {
+    let target = Target::run(&[], &["serve"]).ready();
+    let (own, other) = (Network::of(&target), Network::new());
+    own.join("eth0", &other, "far");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    // It is there and takes everything, and answers nothing.
+    own.ip("neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent");
+    let knock = || {
+        let peer = "10.1.0.9:80".parse().unwrap();
+        let tries: Vec<_> = (0..8)
+            .map(|_| {
+                std::thread::spawn(move || TcpStream::connect_timeout(&peer, Duration::from_millis(1500)))
+            })
+            .collect();
+        tries.into_iter().for_each(|attempt| assert!(attempt.join().unwrap().is_err()));
+    };
+    expect_while(&target, knock, "retransmits", "serious");
+    let lost = || assert!(UdpSocket::bind("0.0.0.0:0").unwrap().send_to(b"?", "203.0.113.1:9").is_err());
+    expect_while(&target, lost, "no_route", "warning");
+}
+
+/// An IPv4 packet of UDP, with whatever checksum.
+fn datagram(from: [u8; 4], to: [u8; 4], checksum: u16) -> Vec<u8> {
+    let ip = [0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0];
+    let udp = [0, 9, 0, 9, 0, 12];
+    [&ip[..], &from, &to, &udp, &checksum.to_be_bytes(), b"test"].concat()
+}
+
+/// Sends packets as they are.
+fn send_raw(packets: &[(Vec<u8>, [u8; 4])]) {
+    let kind = (AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw);
+    let raw = socket(kind.0, kind.1, kind.2, kind.3).unwrap();
+    for (packet, to) in packets {
+        let to = SockaddrIn::from(std::net::SocketAddrV4::new((*to).into(), 0));
+        sendto(raw.as_raw_fd(), packet, &to, MsgFlags::empty()).unwrap();
+    }
+}
+
+#[test]
+fn damaged_and_forged_packets_are_told() {
+    let target = Target::run(&[], &["serve"]).ready();
+    let (own, other) = (Network::of(&target), Network::new());
+    own.join("eth0", &other, "far");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    other.ip("addr add 10.1.0.1/24 dev far");
+    own.set("ipv4/conf/all/rp_filter", "1");
+    let to = [10, 1, 0, 2];
+    let damaged = (datagram([10, 1, 0, 1], to, 0x1234), to);
+    let forged = (datagram([203, 0, 113, 9], to, 0), to);
+    let _meanwhile = other.meanwhile(move || send_raw(&[damaged.clone(), forged.clone()]));
+    let found = eventually(Duration::from_secs(30), || {
+        let answer = Answer::of(&target, "500ms");
+        ["checksum_errors", "reverse_path_filter"]
+            .iter()
+            .all(|about| answer.finding(about) == Some("warning"))
+    });
+    assert!(found, "{:?}", Answer::of(&target, "500ms").header["findings"]);
+}
+
+#[test]
+fn more_connections_than_may_be_half_open_waiting_or_unread_are_told() {
+    let target = Target::run(&[], &["serve"]).ready();
+    let own = Network::of(&target);
+    own.set("ipv4/tcp_max_tw_buckets", "1");
+    let close = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        for _ in 0..4 {
+            let stream = TcpStream::connect(peer).unwrap();
+            let accepted = listener.accept().unwrap();
+            // Who closes first keeps the memory of it.
+            drop(stream);
+            drop(accepted);
+        }
+    };
+    expect_while(&target, close, "time_wait_overflow", "warning");
+
+    // Whoever never reads closes its window.
+    let never_read = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let _unread = listener.accept().unwrap();
+        for _ in 0..300 {
+            // What there is no room for is not sent.
+            let _full = stream.write(&[0; 65_536]);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    expect_while(&target, never_read, "zero_windows", "warning");
+
+    // A peer that begins connections and never hears the answer.
+    let other = Network::new();
+    own.join("eth0", &other, "far");
+    own.ip("addr add 10.1.0.2/24 dev eth0");
+    other.ip("addr add 10.1.0.1/24 dev far");
+    other.command("nft", &["add", "table", "ip", "deaf"]);
+    other
+        .command("nft", &["add", "chain", "ip", "deaf", "c", "{ type filter hook prerouting priority 0 ; }"]);
+    other.command("nft", &["add", "rule", "ip", "deaf", "c", "tcp", "flags", "syn,ack", "drop"]);
+    let listener = own.inside(|| {
+        let listener = TcpListener::bind("10.1.0.2:0").unwrap();
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(2).unwrap()).unwrap();
+        listener
+    });
+    let peer = listener.local_addr().unwrap();
+    let _meanwhile = other.meanwhile(move || {
+        let tries: Vec<_> = (0..16)
+            .map(|_| {
+                std::thread::spawn(move || TcpStream::connect_timeout(&peer, Duration::from_millis(100)))
+            })
+            .collect();
+        tries.into_iter().for_each(|attempt| assert!(attempt.join().unwrap().is_err()));
+    });
+    let found = eventually(Duration::from_secs(30), || {
+        Answer::of(&target, "500ms").finding("syn_cookies") == Some("warning")
+    });
+    assert!(found, "{:?}", Answer::of(&target, "500ms").header["findings"]);
 }
 
 #[test]
 fn no_capability_is_needed_and_nothing_stays_behind() {
     let target = Target::web();
     let ran = dbgctl(&["net", &target.name, "--level", "0"]).expect(0);
-    assert!(ran.stdout().starts_with("NAME  "), "{ran:?}");
+    assert!(ran.stdout().contains("\nINTERFACE  STATE"), "{ran:?}");
     assert!(!ran.stderr().contains("level 1"), "{ran:?}");
     target.expect_nothing_left();
 }

@@ -30,11 +30,13 @@ const VERBS: &[(&str, &str)] = &[
     ("CopyService", "cp"),
     ("AccessService", "access"),
     ("SocketService", "sockets"),
-    ("InterfaceService", "net"),
     ("DnsService", "dns"),
+    ("NetworkService", "net"),
     ("ConnectService", "connect"),
     ("TlsService", "tls"),
     ("HttpService", "http"),
+    ("PingService", "ping"),
+    ("TraceService", "trace"),
     ("ForwardService", "port-forward"),
 ];
 

@@ -219,6 +219,23 @@ pub(crate) fn statx(
     Errno::result(result).map(|_| status)
 }
 
+/// Forbids that packets of a socket are divided on the way, whatever is known of the way: `IP_PMTUDISC_PROBE` of ip(7).
+///
+/// # Errors
+///
+/// Whatever setsockopt(2) can fail with.
+pub fn never_fragment(socket: BorrowedFd<'_>, is_v6: bool) -> nix::Result<()> {
+    let (level, name, how) = match is_v6 {
+        false => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        true => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE),
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&how)).unwrap_or_default();
+    // SAFETY: the kernel reads one integer, which lives.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const how).cast(), length) };
+    Errno::result(result).map(drop)
+}
+
 /// What the kernel knows of a TCP connection, as `struct tcp_info`: `TCP_INFO` of tcp(7). Fills `buffer` as far as it goes,
 /// and returns how much that is.
 ///

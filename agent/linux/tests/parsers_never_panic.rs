@@ -3,15 +3,20 @@
 use dbgctl_linux::cgroupfs::{cpu, io, keyed, memory, memory_events, memory_stat, pressure};
 use dbgctl_linux::etc::resolv_conf::Resolver;
 use dbgctl_linux::etc::{group, hosts, nsswitch, passwd, resolv_conf};
+use dbgctl_linux::netlink::address::Address;
 use dbgctl_linux::netlink::inet_diag::InetSocket;
+use dbgctl_linux::netlink::link::Link;
+use dbgctl_linux::netlink::neighbour::Neighbour;
 use dbgctl_linux::netlink::netlink_diag::NetlinkSocket;
 use dbgctl_linux::netlink::packet_diag::PacketSocket;
+use dbgctl_linux::netlink::route::Route;
+use dbgctl_linux::netlink::rule::Rule;
 use dbgctl_linux::netlink::tcp_info::{Field, TcpInfo};
 use dbgctl_linux::netlink::unix_diag::UnixSocket;
 use dbgctl_linux::procfs::{
     cgroup, cmdline, environ, exe, fd, fdinfo, identity, if_inet6, limits, loadavg, meminfo, mountinfo,
-    net_dev, netstat, oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup, sockets, stat,
-    status, syscall, system_stat, wchan,
+    net_counters, net_dev, netstat, oom_score, oom_score_adj, partitions, schedstat, smaps, smaps_rollup,
+    sockets, stat, status, syscall, system_stat, wchan,
 };
 use dbgctl_linux::target::ContainerId;
 use dbgctl_linux::{acl, cpu_list, entries, glob, netlink, scene};
@@ -76,6 +81,15 @@ const SAMPLES: &[&[u8]] = &[
       \0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\x01\0\0\0\0\0\0\0\
       \x04\0\0\0\0\0\0\0\x78\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x14\0\0\0\0\0\0\0\
       \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\x04\0\0\0\x04\0\0\0Go\0\0abcd",
+    // A multipath route to 10.0.0.0/8 with metrics.
+    b"\x60\0\0\0\x18\0\x02\0\x01\0\0\0\0\0\0\0\x02\x08\0\0\xfe\x03\0\x01\0\0\0\0\
+      \x08\0\x01\0\x0a\0\0\0\x0c\0\x08\0\x08\0\x02\0\xdc\x05\0\0\
+      \x24\0\x09\0\x10\0\0\0\x02\0\0\0\x08\0\x05\0\x0a\0\0\x01\x10\0\0\x01\x03\0\0\0\x08\0\x05\0\x0a\0\0\x02",
+    // An interface with a name, an MTU, a kind and what it has carried, cut short.
+    b"\x4c\0\0\0\x10\0\x02\0\x01\0\0\0\0\0\0\0\0\0\x01\0\x02\0\0\0\x43\x10\x01\0\0\0\0\0\
+      \x09\0\x03\0eth0\0\0\0\0\x08\0\x04\0\xdc\x05\0\0\x10\0\x12\0\x09\0\x01\0veth\0\0\0\0\x08\0\x17\0\x01\0\0\0",
+    b"entries drop early_drop\n0000000c 00000001 00000002\n",
+    b"sockets: used 9\nTCP: inuse 1 orphan 0 tw 2 alloc 3 mem 4\n",
     b"TcpExt: ListenOverflows ListenDrops\nTcpExt: 1 2\nIpExt: InOctets\nIpExt: 3\n",
     b"target aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nboottime_nanos 1\nunix_nanos 1\n\
       ticks_per_second 100\npage_bytes 4096\n",
@@ -172,6 +186,14 @@ proptest! {
             let _ = UnixSocket::parse(payload);
             let _ = PacketSocket::parse(payload);
             let _ = NetlinkSocket::parse(payload);
+            let _ = Link::parse(payload);
+            let _ = Address::parse(payload);
+            let _ = Route::parse(payload);
+            let _ = Rule::parse(payload);
+            let _ = Neighbour::parse(payload);
+        }
+        for file in net_counters::COUNTERS.iter().chain(&net_counters::GAUGES) {
+            let _ = (file.parse)(&text);
         }
         for protocol in ["tcp", "udp6", "unix", "packet", "netlink"] {
             let _ = sockets::parse(protocol, &text);

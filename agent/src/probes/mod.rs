@@ -10,15 +10,18 @@ pub mod files;
 pub mod forward;
 pub mod http;
 pub mod input_output;
-pub mod interfaces;
 pub mod limits;
 pub mod memory;
+pub mod network;
+mod packets;
 pub mod pids;
+mod ping;
 pub mod processes;
 mod sample;
 pub mod sockets;
 pub mod stack;
 pub mod tls;
+mod trace;
 
 use std::sync::Arc;
 
@@ -55,8 +58,10 @@ pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
         .add_service(files::usage::service(sources.clone()))
         .add_service(forward::service())
         .add_service(http::service(sources.clone()))
-        .add_service(interfaces::service(sources.clone()))
         .add_service(memory::service(sources.clone()))
+        .add_service(network::service(sources.clone()))
+        .add_service(ping::service())
+        .add_service(trace::service())
         .add_service(processes::service(sources.clone()))
         .add_service(sockets::service(sources.clone()))
         .add_service(stack::service(sources.clone()))

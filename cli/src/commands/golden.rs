@@ -44,7 +44,8 @@ pub(super) const QUESTIONS: &[&str] = &[
     "sockets",
     "sockets --listening --no-owners",
     "sockets --summary",
-    "net",
+    "net --sample 100ms",
+    "net --sample 100ms --counters",
 ];
 
 fn tree() -> PathBuf {

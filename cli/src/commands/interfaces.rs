@@ -1,75 +1,79 @@
-//! `net`: the network interfaces of the target.
+//! What an interface carries, as `top` shows it.
 
-mod row;
-#[cfg(test)]
-mod tests;
+use dbgctl_proto::v1::NetworkLink;
+use dbgctl_proto::v1::network_item::Item;
+use dbgctl_proto::v1::{NetworkHeader, NetworkItem};
 
-use dbgctl_proto::list::List as _;
-use dbgctl_proto::v1;
+use super::sample;
+use crate::render::Object;
+use crate::render::human::Bytes;
 
-pub(super) use self::row::{History, InterfaceRow, per_second};
-use super::agent::Agent;
-use super::stream::{self, Listing};
-use super::watch::{Turn, Watch};
-use super::{Failure, Question, unless_pipe_closed};
-use crate::exit::Exit;
-use crate::render::{Output, Talk};
-
-const EXAMPLES: &str = "\
-Examples:
-  dbgctl net web              what each interface has carried, and what it lost
-  dbgctl net web --watch      the same with rates, once a second
-  dbgctl net web -o wide      with overruns, framing, collisions, carrier, multicast
-  dbgctl net web -o json | jq 'select(.name) | {name, received}'
-
-RX is what the container received, TX what it sent; both count from when the interface was made, which is \
-when the container was started. ERR are damaged packets; DROP are good ones that there was no room or no use \
-for. Containers that share a network share these figures.";
-
-/// List the network interfaces and what they carry
-///
-/// Reads one file of the kernel: nothing is sent.
-#[derive(Debug, Clone, Default, clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    watch: Watch,
+/// An interface, and for how long it was looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct InterfaceRow {
+    pub(super) interface: NetworkLink,
+    pub(super) sampled_nanos: u64,
 }
 
-impl Question for Args {
-    fn rpc(&self) -> &'static str {
-        v1::ListInterfacesResponse::RPC
+/// The interfaces of an answer, which may hold more.
+pub(super) fn rows(header: Option<&NetworkHeader>, items: Vec<NetworkItem>) -> Vec<InterfaceRow> {
+    let sampled_nanos = header.map_or(0, |header| header.sampled_nanos);
+    let row = |item: NetworkItem| match item.item {
+        Some(Item::Interface(interface)) => Some(InterfaceRow { interface, sampled_nanos }),
+        _ => None,
+    };
+    items.into_iter().filter_map(row).collect()
+}
+
+impl InterfaceRow {
+    /// Bytes a second, received and transmitted. `None` of what was not there at the first reading.
+    pub(super) fn rates(&self) -> Option<(f64, f64)> {
+        let (received, transmitted) =
+            (self.interface.received_over_sample?, self.interface.transmitted_over_sample?);
+        Some((self.rate(received.bytes)?, self.rate(transmitted.bytes)?))
     }
 
-    async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
-        let mut history = History::default();
-        let request = v1::ListInterfacesRequest { limit: 0 };
-        let ask = async |turn: Turn| {
-            let listing = agent.within_limit(stream::read(agent, request)).await?;
-            turn.begin(output)?;
-            show(listing, &mut history, output, talk)
-        };
-        unless_pipe_closed(self.watch.repeat(ask).await)
+    fn rate(&self, grew: u64) -> Option<f64> {
+        sample::per_second(grew, self.sampled_nanos)
+    }
+
+    /// Writes its fields, under the names that they have in the contract.
+    pub(super) fn fields(&self, object: &mut Object<'_>) {
+        let link = &self.interface;
+        object.raw("name", link.name.as_slice());
+        match &link.received {
+            Some(received) => object.object("received", |object| {
+                object.number("bytes", received.bytes);
+                object.number("packets", received.packets);
+                object.number("errors", received.errors);
+                object.number("dropped", received.dropped);
+                let grew = link.received_over_sample;
+                object.decimal("bytes_per_second", grew.and_then(|grew| self.rate(grew.bytes)));
+                object.decimal("packets_per_second", grew.and_then(|grew| self.rate(grew.packets)));
+            }),
+            None => object.null("received"),
+        }
+        match &link.transmitted {
+            Some(transmitted) => object.object("transmitted", |object| {
+                object.number("bytes", transmitted.bytes);
+                object.number("packets", transmitted.packets);
+                object.number("errors", transmitted.errors);
+                object.number("dropped", transmitted.dropped);
+                let grew = link.transmitted_over_sample;
+                object.decimal("bytes_per_second", grew.and_then(|grew| self.rate(grew.bytes)));
+                object.decimal("packets_per_second", grew.and_then(|grew| self.rate(grew.packets)));
+            }),
+            None => object.null("transmitted"),
+        }
     }
 }
 
-fn show(
-    listing: Listing<v1::ListInterfacesResponse>,
-    history: &mut History,
-    output: &mut Output,
-    talk: &mut Talk,
-) -> Result<Exit, Failure> {
-    let Listing { header, rows: interfaces, mut closing } = listing;
-    let rows = history.rows(header, interfaces);
-    let verdicts: Vec<_> = rows.iter().flat_map(row::losses).collect();
-    output.header(header, |header, object| {
-        object.number("sampled_boottime_nanos", header.sampled_boottime_nanos);
-        object.number("sampled_unix_nanos", header.sampled_unix_nanos);
-        object.raws("verdicts", verdicts.iter().map(String::as_bytes));
-    })?;
-    output.rows(&rows)?;
-    output.sentences(&verdicts)?;
-    let nouns = if rows.len() == 1 { "interface" } else { "interfaces" };
-    closing.notes.push(format!("{} {nouns}; bytes and packets are since each one was made", rows.len()));
-    Ok(closing.show("interfaces", output, talk)?)
+/// A rate in bytes a second, without the fraction of a byte.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from float saturates, and a rate is never negative"
+)]
+pub(super) fn per_second(bytes: f64) -> String {
+    Bytes(bytes.round() as u64).to_string()
 }

@@ -17,11 +17,14 @@ mod golden;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod input_output;
-pub(crate) mod interfaces;
+mod interfaces;
 pub(crate) mod limits;
 pub(crate) mod memory;
+pub(crate) mod network;
 mod order;
+mod packets;
 pub(crate) mod pids;
+pub(crate) mod ping;
 pub(crate) mod processes;
 mod prompt;
 mod sample;
@@ -31,6 +34,7 @@ pub(crate) mod stack;
 mod stream;
 pub(crate) mod tls;
 pub(crate) mod top;
+pub(crate) mod trace;
 mod watch;
 
 #[cfg(test)]
@@ -148,16 +152,20 @@ verbs! {
     Access(access),
     /// List the sockets, the troubled ones first
     Sockets(sockets),
-    /// List the network interfaces and what they carry
-    Net(interfaces),
     /// Look up a name as the container's program would (sends traffic)
     Dns(dns),
+    /// Show interfaces, addresses, routes and neighbours, and what the kernel counted of lost traffic
+    Net(network),
     /// Open a TCP connection from where the container is (sends traffic)
     Connect(connect),
     /// Shake hands with a TLS server, and judge its certificates (sends traffic)
     Tls(tls),
     /// Send an HTTP request, and time each phase of it (sends traffic)
     Http(http),
+    /// Send echo requests, and say how many are answered and how fast (sends traffic)
+    Ping(ping),
+    /// Show which routers packets pass on their way to a host (sends traffic)
+    Trace(trace),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
 }
@@ -314,6 +322,8 @@ mod tests {
             "connect db:5432",
             "tls db:5432",
             "http http://db/",
+            "ping db",
+            "trace db",
             "port-forward 8080",
             "dns db",
             "top",

@@ -94,6 +94,35 @@ pub(super) async fn read_as_it_comes<L: List>(
     Ok(closing)
 }
 
+/// Asks for a list that is shown while it comes: each part is handed to `take`, and nothing is kept but the end.
+///
+/// Returns how it closed. If it was left early, by an error of `take` or because the future was dropped, the agent ends too.
+pub(super) async fn read_each<L: List>(
+    agent: &Agent,
+    request: L::Request,
+    mut take: impl FnMut(Part<L>) -> Result<(), Failure>,
+) -> Result<Closing, Failure> {
+    let mut stream = ask::<L>(agent, request).await?;
+    let mut budget = Budget::new();
+    let mut closing = Closing::default();
+    while let Some(message) = stream.message().await? {
+        if !budget.take(0) {
+            closing.broken_off = Some("the list was cut here: the agent sent more than there can be");
+            return Ok(closing);
+        }
+        match message.into_part() {
+            Some(Part::Summary(summary)) => closing.summary = Some(summary),
+            Some(part) => take(part)?,
+            // One that only a newer agent knows.
+            None => {}
+        }
+    }
+    if closing.summary.is_none() {
+        closing.broken_off = Some("the list broke off: the agent ended it without a summary");
+    }
+    Ok(closing)
+}
+
 async fn ask<L: List>(agent: &Agent, request: L::Request) -> Result<Streaming<L>, Status> {
     let mut client = Grpc::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     client.ready().await.map_err(|error| Status::unknown(format!("the agent is not ready: {error}")))?;

@@ -1,13 +1,15 @@
 //! `record TARGET_ID`: a scene of the target beside this container, as a tar on standard output.
 //!
 //! A scene is a tree of `/proc` as the agent would see it, of the target's processes and of what several probes read
-//! beside them, with its control group below `proc/<init>/root` and the kernel's answers about sockets in `netlink/`. What the kernel refuses is marked as refused.
+//! beside them, with its control group below `proc/<init>/root` and the kernel's answers about sockets and the network in
+//! `netlink/`. What the kernel refuses is marked as refused.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use dbgctl_linux::netlink::rtnetlink::{self, Rtnetlink};
 use dbgctl_linux::netlink::sock_diag::{self, SockDiag, Table};
 use dbgctl_linux::procfs::{pids, stat};
 use dbgctl_linux::target::{self, ContainerId, Origin, Origins};
@@ -44,7 +46,7 @@ const OF_PROCESS: [&str; 17] = [
 const OF_THREAD: [&str; 5] = ["schedstat", "stat", "status", "syscall", "wchan"];
 
 /// Files of the machine and of the network namespace.
-const OF_MACHINE: [&str; 18] = [
+const OF_MACHINE: [&str; 29] = [
     "diskstats",
     "loadavg",
     "meminfo",
@@ -63,6 +65,17 @@ const OF_MACHINE: [&str; 18] = [
     "self/net/udp",
     "self/net/udp6",
     "self/net/unix",
+    "self/net/snmp",
+    "self/net/snmp6",
+    "self/net/sockstat",
+    "self/net/sockstat6",
+    "self/net/softnet_stat",
+    "self/net/stat/nf_conntrack",
+    "sys/net/core/somaxconn",
+    "sys/net/ipv4/tcp_max_syn_backlog",
+    "sys/net/ipv4/tcp_max_tw_buckets",
+    "sys/net/ipv4/tcp_syncookies",
+    "sys/net/ipv4/ip_forward",
 ];
 
 /// Values of an environment are nobody's business; their length stays.
@@ -91,6 +104,7 @@ pub(crate) fn run(arguments: &mut Arguments) -> Result<ExitCode> {
         if origins.of(&process)? == Origin::Target { scene.process(pid)? } else { scene.stranger(pid)? }
     }
     scene.sockets(&root)?;
+    scene.network(&root)?;
     scene.cgroup(init)?;
     for name in ["passwd", "group"] {
         scene.copy(&proc(init).join("root/etc").join(name))?;
@@ -144,6 +158,17 @@ impl Scene {
         for table in Table::ALL {
             if let Ok(answer) = diag.record(table) {
                 self.file(Path::new(sock_diag::recorded_file(table)), &answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What rtnetlink tells, in the same way.
+    fn network(&mut self, root: &Root) -> Result {
+        let mut kernel = Rtnetlink::open(root)?;
+        for table in rtnetlink::Table::ALL {
+            if let Ok(answer) = kernel.record(table) {
+                self.file(Path::new(table.recorded_file()), &answer)?;
             }
         }
         Ok(())

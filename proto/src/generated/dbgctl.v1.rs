@@ -7967,408 +7967,6 @@ pub mod io_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListInterfacesRequest {
-    /// At most this many rows. 0: the agent's own bound of 4,194,304.
-    #[prost(uint32, tag = "1")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListInterfacesResponse {
-    #[prost(oneof = "list_interfaces_response::Part", tags = "1, 2, 3")]
-    pub part: ::core::option::Option<list_interfaces_response::Part>,
-}
-/// Nested message and enum types in `ListInterfacesResponse`.
-pub mod list_interfaces_response {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Part {
-        #[prost(message, tag = "1")]
-        Header(super::InterfaceListHeader),
-        #[prost(message, tag = "2")]
-        Batch(super::InterfaceBatch),
-        #[prost(message, tag = "3")]
-        Summary(super::Summary),
-    }
-}
-/// The clock of the list.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct InterfaceListHeader {
-    /// CLOCK_BOOTTIME when the list was begun, see clock_gettime(2).
-    #[prost(uint64, tag = "1")]
-    pub sampled_boottime_nanos: u64,
-    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
-    #[prost(uint64, tag = "2")]
-    pub sampled_unix_nanos: u64,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct InterfaceBatch {
-    #[prost(message, repeated, tag = "1")]
-    pub interfaces: ::prost::alloc::vec::Vec<Interface>,
-}
-/// One interface: proc_pid_net(5), "/proc/net/dev". All figures count from when the interface was made.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Interface {
-    /// At most 15 bytes, any bytes but white space, `/` and `:`: whoever may configure the network sets it.
-    #[prost(bytes = "vec", tag = "1")]
-    pub name: ::prost::alloc::vec::Vec<u8>,
-    #[prost(message, optional, tag = "2")]
-    pub received: ::core::option::Option<Received>,
-    #[prost(message, optional, tag = "3")]
-    pub transmitted: ::core::option::Option<Transmitted>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Received {
-    #[prost(uint64, tag = "1")]
-    pub bytes: u64,
-    #[prost(uint64, tag = "2")]
-    pub packets: u64,
-    /// Bad packets, framing errors and missed ones included.
-    #[prost(uint64, tag = "3")]
-    pub errors: u64,
-    /// No room in the kernel, or no protocol wanted them.
-    #[prost(uint64, tag = "4")]
-    pub dropped: u64,
-    /// Overruns of the device's own buffer.
-    #[prost(uint64, tag = "5")]
-    pub fifo_errors: u64,
-    /// Length, alignment, checksum.
-    #[prost(uint64, tag = "6")]
-    pub frame_errors: u64,
-    #[prost(uint64, tag = "7")]
-    pub compressed: u64,
-    #[prost(uint64, tag = "8")]
-    pub multicast: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Transmitted {
-    #[prost(uint64, tag = "1")]
-    pub bytes: u64,
-    #[prost(uint64, tag = "2")]
-    pub packets: u64,
-    /// Carrier, window and other errors included.
-    #[prost(uint64, tag = "3")]
-    pub errors: u64,
-    /// No room in the queue.
-    #[prost(uint64, tag = "4")]
-    pub dropped: u64,
-    #[prost(uint64, tag = "5")]
-    pub fifo_errors: u64,
-    #[prost(uint64, tag = "6")]
-    pub collisions: u64,
-    /// Lost carrier, aborted, heartbeat and window errors.
-    #[prost(uint64, tag = "7")]
-    pub carrier_errors: u64,
-    #[prost(uint64, tag = "8")]
-    pub compressed: u64,
-}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod interface_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct InterfaceServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> InterfaceServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterfaceServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            InterfaceServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// One header, then the interfaces of the target's network namespace in the kernel's order in batches, then one
-        /// summary.
-        ///
-        /// The sidecar is in that network namespace, so it needs no capability. Containers that share the namespace share
-        /// its figures.
-        pub async fn list_interfaces(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListInterfacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::ListInterfacesResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/dbgctl.v1.InterfaceService/ListInterfaces",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("dbgctl.v1.InterfaceService", "ListInterfaces"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod interface_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with InterfaceServiceServer.
-    #[async_trait]
-    pub trait InterfaceService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the ListInterfaces method.
-        type ListInterfacesStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::ListInterfacesResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// One header, then the interfaces of the target's network namespace in the kernel's order in batches, then one
-        /// summary.
-        ///
-        /// The sidecar is in that network namespace, so it needs no capability. Containers that share the namespace share
-        /// its figures.
-        async fn list_interfaces(
-            &self,
-            request: tonic::Request<super::ListInterfacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<Self::ListInterfacesStream>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct InterfaceServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> InterfaceServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for InterfaceServiceServer<T>
-    where
-        T: InterfaceService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/dbgctl.v1.InterfaceService/ListInterfaces" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListInterfacesSvc<T: InterfaceService>(pub Arc<T>);
-                    impl<
-                        T: InterfaceService,
-                    > tonic::server::ServerStreamingService<super::ListInterfacesRequest>
-                    for ListInterfacesSvc<T> {
-                        type Response = super::ListInterfacesResponse;
-                        type ResponseStream = T::ListInterfacesStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListInterfacesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as InterfaceService>::list_interfaces(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListInterfacesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for InterfaceServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "dbgctl.v1.InterfaceService";
-    impl<T> tonic::server::NamedService for InterfaceServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLimitsRequest {
     /// Every limit of every process, instead of the nearest of each process and those that are used to 80 % and more.
@@ -10021,6 +9619,1008 @@ pub mod mount_service_server {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNetworkRequest {
+    /// At most this many items. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+    /// From 100 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "2")]
+    pub sample_millis: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNetworkResponse {
+    #[prost(oneof = "list_network_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<list_network_response::Part>,
+}
+/// Nested message and enum types in `ListNetworkResponse`.
+pub mod list_network_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::NetworkHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::NetworkBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkHeader {
+    /// CLOCK_BOOTTIME at the second reading, see clock_gettime(2).
+    #[prost(uint64, tag = "1")]
+    pub sampled_boottime_nanos: u64,
+    /// CLOCK_REALTIME at the same moment, since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub sampled_unix_nanos: u64,
+    /// Between the readings.
+    #[prost(uint64, tag = "3")]
+    pub sampled_nanos: u64,
+    /// Of /proc/net/netstat, snmp and snmp6 under the names of nstat(8), for example TcpExtListenOverflows; of
+    /// /proc/net/softnet_stat, which is of the whole machine, as SoftnetDropped, SoftnetTimeSqueezed; of
+    /// /proc/net/stat/nf_conntrack as Conntrack and the name there. Those that are 0 are left out.
+    #[prost(message, repeated, tag = "4")]
+    pub counters: ::prost::alloc::vec::Vec<NetworkCounter>,
+    /// What goes up and down, and limits: of /proc/net/sockstat and sockstat6 as TCP.mem (pages), of /proc/sys/net under the
+    /// last part of the path, for example nf_conntrack_max. Absent: this kernel does not tell it to a container.
+    #[prost(message, repeated, tag = "5")]
+    pub gauges: ::prost::alloc::vec::Vec<NetworkGauge>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkCounter {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Since the network namespace was made.
+    #[prost(uint64, tag = "2")]
+    pub since_start: u64,
+    /// Absent: it went down meanwhile.
+    #[prost(uint64, optional, tag = "3")]
+    pub over_sample: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkGauge {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub value: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<NetworkItem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkItem {
+    #[prost(oneof = "network_item::Item", tags = "1, 2, 3, 4, 5")]
+    pub item: ::core::option::Option<network_item::Item>,
+}
+/// Nested message and enum types in `NetworkItem`.
+pub mod network_item {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Item {
+        #[prost(message, tag = "1")]
+        Interface(super::NetworkLink),
+        #[prost(message, tag = "2")]
+        Address(super::InterfaceAddress),
+        #[prost(message, tag = "3")]
+        Route(super::Route),
+        #[prost(message, tag = "4")]
+        Rule(super::RoutingRule),
+        #[prost(message, tag = "5")]
+        Neighbour(super::Neighbour),
+    }
+}
+/// An interface: rtnetlink(7), netdevice(7).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkLink {
+    /// Absent: from /proc/net/dev, as all that is optional here.
+    #[prost(uint32, optional, tag = "1")]
+    pub index: ::core::option::Option<u32>,
+    /// At most 15 bytes, any bytes but white space, `/` and `:`: whoever may configure the network sets it.
+    #[prost(bytes = "vec", tag = "2")]
+    pub name: ::prost::alloc::vec::Vec<u8>,
+    /// IFF_…, for example 1 up, 0x40 running, 0x100 promiscuous.
+    #[prost(uint32, optional, tag = "3")]
+    pub flags: ::core::option::Option<u32>,
+    /// Of RFC 2863: 0 unknown, 1 not present, 2 down, 3 lower layer down, 4 testing, 5 dormant, 6 up.
+    #[prost(uint32, optional, tag = "4")]
+    pub operational_state: ::core::option::Option<u32>,
+    #[prost(bool, optional, tag = "5")]
+    pub carrier: ::core::option::Option<bool>,
+    #[prost(uint32, optional, tag = "6")]
+    pub carrier_changes: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "7")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// For example "veth". Empty: not told, as of hardware and lo.
+    #[prost(bytes = "vec", tag = "8")]
+    pub kind: ::prost::alloc::vec::Vec<u8>,
+    /// ARPHRD_…, for example 1 Ethernet, 772 loopback.
+    #[prost(uint32, optional, tag = "9")]
+    pub hardware_type: ::core::option::Option<u32>,
+    /// Of Ethernet 6 bytes. Empty: it has none.
+    #[prost(bytes = "vec", tag = "10")]
+    pub hardware_address: ::prost::alloc::vec::Vec<u8>,
+    /// The queueing discipline, for example "noqueue".
+    #[prost(bytes = "vec", tag = "11")]
+    pub queueing: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, optional, tag = "12")]
+    pub queue_packets: ::core::option::Option<u32>,
+    /// Index of the bridge or bond that it belongs to.
+    #[prost(uint32, optional, tag = "13")]
+    pub master: ::core::option::Option<u32>,
+    /// Index of the interface that it stands on, of veth the other end; maybe in another network namespace.
+    #[prost(uint32, optional, tag = "14")]
+    pub lower: ::core::option::Option<u32>,
+    /// Since it was made.
+    #[prost(message, optional, tag = "15")]
+    pub received: ::core::option::Option<Received>,
+    #[prost(message, optional, tag = "16")]
+    pub transmitted: ::core::option::Option<Transmitted>,
+    /// Absent: it was not there at the first reading.
+    #[prost(message, optional, tag = "17")]
+    pub received_over_sample: ::core::option::Option<Received>,
+    #[prost(message, optional, tag = "18")]
+    pub transmitted_over_sample: ::core::option::Option<Transmitted>,
+}
+/// What came in: proc_pid_net(5), "/proc/net/dev".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Received {
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub packets: u64,
+    /// Bad packets, framing errors and missed ones included.
+    #[prost(uint64, tag = "3")]
+    pub errors: u64,
+    /// No room in the kernel, or no protocol wanted them.
+    #[prost(uint64, tag = "4")]
+    pub dropped: u64,
+    /// Overruns of the device's own buffer.
+    #[prost(uint64, tag = "5")]
+    pub fifo_errors: u64,
+    /// Length, alignment, checksum.
+    #[prost(uint64, tag = "6")]
+    pub frame_errors: u64,
+    #[prost(uint64, tag = "7")]
+    pub compressed: u64,
+    #[prost(uint64, tag = "8")]
+    pub multicast: u64,
+}
+/// What went out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Transmitted {
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub packets: u64,
+    /// Carrier, window and other errors included.
+    #[prost(uint64, tag = "3")]
+    pub errors: u64,
+    /// No room in the queue.
+    #[prost(uint64, tag = "4")]
+    pub dropped: u64,
+    #[prost(uint64, tag = "5")]
+    pub fifo_errors: u64,
+    #[prost(uint64, tag = "6")]
+    pub collisions: u64,
+    /// Lost carrier, aborted, heartbeat and window errors.
+    #[prost(uint64, tag = "7")]
+    pub carrier_errors: u64,
+    #[prost(uint64, tag = "8")]
+    pub compressed: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InterfaceAddress {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub prefix_bits: u32,
+    /// The other end of a point-to-point interface. Empty: none.
+    #[prost(bytes = "vec", tag = "4")]
+    pub peer: ::prost::alloc::vec::Vec<u8>,
+    /// RT_SCOPE_…: 0 global, 253 link, 254 host.
+    #[prost(uint32, tag = "5")]
+    pub scope: u32,
+    /// IFA_F_…: 1 secondary or temporary, 8 duplicate (DAD failed), 0x20 deprecated, 0x40 tentative, 0x80 permanent.
+    #[prost(uint32, tag = "6")]
+    pub flags: u32,
+    /// New connections may use it for so long. Absent: for ever.
+    #[prost(uint32, optional, tag = "7")]
+    pub preferred_seconds: ::core::option::Option<u32>,
+    /// It exists for so long. Absent: for ever.
+    #[prost(uint32, optional, tag = "8")]
+    pub valid_seconds: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Route {
+    /// 4 or 16 bytes in network order; with `prefix_bits` 0: anywhere.
+    #[prost(bytes = "vec", tag = "1")]
+    pub destination: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub prefix_bits: u32,
+    /// Only for packets from there. Empty: from anywhere.
+    #[prost(bytes = "vec", tag = "3")]
+    pub from: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    pub from_bits: u32,
+    #[prost(enumeration = "RouteType", tag = "5")]
+    pub r#type: i32,
+    /// 254 main, 255 local, 253 default.
+    #[prost(uint32, tag = "6")]
+    pub table: u32,
+    /// RTPROT_…: 2 kernel, 3 boot, 4 static, 9 router advertisement, 16 DHCP.
+    #[prost(uint32, tag = "7")]
+    pub protocol: u32,
+    /// RT_SCOPE_…: 0 global, 253 link, 254 host.
+    #[prost(uint32, tag = "8")]
+    pub scope: u32,
+    /// The smaller, the sooner it is taken. Absent: 0.
+    #[prost(uint32, optional, tag = "9")]
+    pub metric: ::core::option::Option<u32>,
+    /// Packets are sent from this address. Empty: not told.
+    #[prost(bytes = "vec", tag = "10")]
+    pub source: ::prost::alloc::vec::Vec<u8>,
+    /// Packets on this way are not larger. Absent: as the interface has it.
+    #[prost(uint32, optional, tag = "11")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// Empty: it leads nowhere. At most 64.
+    #[prost(message, repeated, tag = "12")]
+    pub next_hops: ::prost::alloc::vec::Vec<NextHop>,
+    /// It was not configured but learnt, for example from a router that wants smaller packets.
+    #[prost(bool, tag = "13")]
+    pub cached: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextHop {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// Empty: the destination is on the link.
+    #[prost(bytes = "vec", tag = "2")]
+    pub gateway: ::prost::alloc::vec::Vec<u8>,
+    /// A share of the packets, from 1.
+    #[prost(uint32, tag = "3")]
+    pub weight: u32,
+    /// RTNH_F_…: 1 dead, 0x10 the link is down.
+    #[prost(uint32, tag = "4")]
+    pub flags: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoutingRule {
+    /// Else IPv4.
+    #[prost(bool, tag = "1")]
+    pub ipv6: bool,
+    /// The lowest is looked at first.
+    #[prost(uint32, tag = "2")]
+    pub priority: u32,
+    #[prost(enumeration = "RuleAction", tag = "3")]
+    pub action: i32,
+    #[prost(uint32, tag = "4")]
+    pub table: u32,
+    /// For packets that do not match.
+    #[prost(bool, tag = "5")]
+    pub inverted: bool,
+    /// Empty: from anywhere.
+    #[prost(bytes = "vec", tag = "6")]
+    pub from: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "7")]
+    pub from_bits: u32,
+    /// Empty: to anywhere.
+    #[prost(bytes = "vec", tag = "8")]
+    pub to: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "9")]
+    pub to_bits: u32,
+    /// Empty: through any.
+    #[prost(bytes = "vec", tag = "10")]
+    pub in_interface: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "11")]
+    pub out_interface: ::prost::alloc::vec::Vec<u8>,
+    /// Absent: whatever the mark.
+    #[prost(uint32, optional, tag = "12")]
+    pub mark: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "13")]
+    pub mark_mask: ::core::option::Option<u32>,
+    /// It also goes by users, protocol or ports.
+    #[prost(bool, tag = "14")]
+    pub has_more: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Neighbour {
+    /// Index of the interface.
+    #[prost(uint32, tag = "1")]
+    pub interface: u32,
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    /// Empty: not known.
+    #[prost(bytes = "vec", tag = "3")]
+    pub hardware_address: ::prost::alloc::vec::Vec<u8>,
+    /// NUD_…: 1 incomplete, 2 reachable, 4 stale, 8 delay, 16 probe, 32 failed, 64 noarp, 128 permanent.
+    #[prost(uint32, tag = "4")]
+    pub state: u32,
+    /// NTF_…: 0x80 a router.
+    #[prost(uint32, tag = "5")]
+    pub flags: u32,
+    /// How often it was asked for in vain.
+    #[prost(uint32, tag = "6")]
+    pub probes: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRouteRequest {
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "1")]
+    pub destination: ::prost::alloc::vec::Vec<u8>,
+    /// From this address, of the same family. Empty: as the kernel chooses.
+    #[prost(bytes = "vec", tag = "2")]
+    pub source: ::prost::alloc::vec::Vec<u8>,
+    /// From a socket that is bound to this interface. Empty: to none.
+    #[prost(bytes = "vec", tag = "3")]
+    pub interface: ::prost::alloc::vec::Vec<u8>,
+    /// From a socket with this mark.
+    #[prost(uint32, optional, tag = "4")]
+    pub mark: ::core::option::Option<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRouteResponse {
+    /// Its `type` says whether packets get away. Unspecified: there is no route.
+    #[prost(message, optional, tag = "1")]
+    pub route: ::core::option::Option<Route>,
+    /// The kernel's words for why packets get nowhere, for example "network is unreachable (ENETUNREACH)". Empty: they do.
+    #[prost(string, tag = "2")]
+    pub error: ::prost::alloc::string::String,
+    /// Where it leaves. Empty: nowhere.
+    #[prost(bytes = "vec", tag = "3")]
+    pub interface: ::prost::alloc::vec::Vec<u8>,
+    /// The largest packet that may leave there. Absent: nothing leaves.
+    #[prost(uint32, optional, tag = "4")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// What is known of the next hop on its link. Absent: nothing, as of point-to-point links and before the first packet.
+    #[prost(message, optional, tag = "5")]
+    pub next_hop: ::core::option::Option<Neighbour>,
+}
+/// RTN_… of rtnetlink(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RouteType {
+    /// Another one, or there is no route.
+    Unspecified = 0,
+    Unicast = 1,
+    /// The address is the namespace's own.
+    Local = 2,
+    Broadcast = 3,
+    Anycast = 4,
+    Multicast = 5,
+    /// Packets vanish. connect(2) says EINVAL.
+    Blackhole = 6,
+    /// EHOSTUNREACH.
+    Unreachable = 7,
+    /// EACCES.
+    Prohibit = 8,
+    /// The next rule decides.
+    Throw = 9,
+}
+impl RouteType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROUTE_TYPE_UNSPECIFIED",
+            Self::Unicast => "ROUTE_TYPE_UNICAST",
+            Self::Local => "ROUTE_TYPE_LOCAL",
+            Self::Broadcast => "ROUTE_TYPE_BROADCAST",
+            Self::Anycast => "ROUTE_TYPE_ANYCAST",
+            Self::Multicast => "ROUTE_TYPE_MULTICAST",
+            Self::Blackhole => "ROUTE_TYPE_BLACKHOLE",
+            Self::Unreachable => "ROUTE_TYPE_UNREACHABLE",
+            Self::Prohibit => "ROUTE_TYPE_PROHIBIT",
+            Self::Throw => "ROUTE_TYPE_THROW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROUTE_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROUTE_TYPE_UNICAST" => Some(Self::Unicast),
+            "ROUTE_TYPE_LOCAL" => Some(Self::Local),
+            "ROUTE_TYPE_BROADCAST" => Some(Self::Broadcast),
+            "ROUTE_TYPE_ANYCAST" => Some(Self::Anycast),
+            "ROUTE_TYPE_MULTICAST" => Some(Self::Multicast),
+            "ROUTE_TYPE_BLACKHOLE" => Some(Self::Blackhole),
+            "ROUTE_TYPE_UNREACHABLE" => Some(Self::Unreachable),
+            "ROUTE_TYPE_PROHIBIT" => Some(Self::Prohibit),
+            "ROUTE_TYPE_THROW" => Some(Self::Throw),
+            _ => None,
+        }
+    }
+}
+/// FR_ACT_… of ip-rule(8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RuleAction {
+    Unspecified = 0,
+    /// Look into the table.
+    Table = 1,
+    Goto = 2,
+    Nop = 3,
+    Blackhole = 6,
+    Unreachable = 7,
+    Prohibit = 8,
+}
+impl RuleAction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_ACTION_UNSPECIFIED",
+            Self::Table => "RULE_ACTION_TABLE",
+            Self::Goto => "RULE_ACTION_GOTO",
+            Self::Nop => "RULE_ACTION_NOP",
+            Self::Blackhole => "RULE_ACTION_BLACKHOLE",
+            Self::Unreachable => "RULE_ACTION_UNREACHABLE",
+            Self::Prohibit => "RULE_ACTION_PROHIBIT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_ACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_ACTION_TABLE" => Some(Self::Table),
+            "RULE_ACTION_GOTO" => Some(Self::Goto),
+            "RULE_ACTION_NOP" => Some(Self::Nop),
+            "RULE_ACTION_BLACKHOLE" => Some(Self::Blackhole),
+            "RULE_ACTION_UNREACHABLE" => Some(Self::Unreachable),
+            "RULE_ACTION_PROHIBIT" => Some(Self::Prohibit),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod network_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct NetworkServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> NetworkServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NetworkServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NetworkServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header; interfaces, addresses, routes, rules and neighbours in batches, in this order; one summary.
+        ///
+        /// Counters are read twice, a sample apart; everything else once, at the end. The sidecar is in the target's network
+        /// namespace, so it needs no capability; containers that share the namespace share the answer. Nothing is sent to anyone
+        /// but the kernel.
+        ///
+        /// Where the kernel refuses rtnetlink, interfaces are those of /proc/net/dev, and a gap says what is missing.
+        pub async fn list_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListNetworkResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.NetworkService/ListNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.NetworkService", "ListNetwork"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Which way the kernel would send a packet. No packet is sent.
+        pub async fn get_route(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRouteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRouteResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.NetworkService/GetRoute",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.NetworkService", "GetRoute"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod network_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with NetworkServiceServer.
+    #[async_trait]
+    pub trait NetworkService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListNetwork method.
+        type ListNetworkStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListNetworkResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header; interfaces, addresses, routes, rules and neighbours in batches, in this order; one summary.
+        ///
+        /// Counters are read twice, a sample apart; everything else once, at the end. The sidecar is in the target's network
+        /// namespace, so it needs no capability; containers that share the namespace share the answer. Nothing is sent to anyone
+        /// but the kernel.
+        ///
+        /// Where the kernel refuses rtnetlink, interfaces are those of /proc/net/dev, and a gap says what is missing.
+        async fn list_network(
+            &self,
+            request: tonic::Request<super::ListNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListNetworkStream>,
+            tonic::Status,
+        >;
+        /// Which way the kernel would send a packet. No packet is sent.
+        async fn get_route(
+            &self,
+            request: tonic::Request<super::GetRouteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRouteResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct NetworkServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> NetworkServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NetworkServiceServer<T>
+    where
+        T: NetworkService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.NetworkService/ListNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNetworkSvc<T: NetworkService>(pub Arc<T>);
+                    impl<
+                        T: NetworkService,
+                    > tonic::server::ServerStreamingService<super::ListNetworkRequest>
+                    for ListNetworkSvc<T> {
+                        type Response = super::ListNetworkResponse;
+                        type ResponseStream = T::ListNetworkStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NetworkService>::list_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/dbgctl.v1.NetworkService/GetRoute" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRouteSvc<T: NetworkService>(pub Arc<T>);
+                    impl<
+                        T: NetworkService,
+                    > tonic::server::UnaryService<super::GetRouteRequest>
+                    for GetRouteSvc<T> {
+                        type Response = super::GetRouteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRouteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NetworkService>::get_route(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRouteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for NetworkServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.NetworkService";
+    impl<T> tonic::server::NamedService for NetworkServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// What came of one packet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PacketAnswer {
+    #[prost(enumeration = "PacketOutcome", tag = "1")]
+    pub outcome: i32,
+    /// Who answered: 4 or 16 bytes in network order. Empty: nobody, or this kernel itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub from: ::prost::alloc::vec::Vec<u8>,
+    /// From sending to the answer, as the agent saw it. Absent: there was none.
+    #[prost(uint64, optional, tag = "3")]
+    pub rtt_nanos: ::core::option::Option<u64>,
+    /// Of the ICMP message that told. Absent: it was told otherwise.
+    #[prost(uint32, optional, tag = "4")]
+    pub icmp_type: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "5")]
+    pub icmp_code: ::core::option::Option<u32>,
+    /// How large a packet the next hop takes, where one was too big.
+    #[prost(uint32, optional, tag = "6")]
+    pub mtu_bytes: ::core::option::Option<u32>,
+    /// What was left of the answer's time to live. Absent: not told, as of TCP and of errors.
+    #[prost(uint32, optional, tag = "7")]
+    pub ttl: ::core::option::Option<u32>,
+    /// The kernel's words. Empty: it did not refuse.
+    #[prost(string, tag = "8")]
+    pub error: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PacketMethod {
+    Unspecified = 0,
+    /// Echo requests, from a datagram socket: icmp(7).
+    Icmp = 1,
+    /// Datagrams, to a port that is likely closed.
+    Udp = 2,
+    /// Attempts to connect; each connection is reset at once.
+    Tcp = 3,
+}
+impl PacketMethod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PACKET_METHOD_UNSPECIFIED",
+            Self::Icmp => "PACKET_METHOD_ICMP",
+            Self::Udp => "PACKET_METHOD_UDP",
+            Self::Tcp => "PACKET_METHOD_TCP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PACKET_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "PACKET_METHOD_ICMP" => Some(Self::Icmp),
+            "PACKET_METHOD_UDP" => Some(Self::Udp),
+            "PACKET_METHOD_TCP" => Some(Self::Tcp),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AddressFamily {
+    /// The first address that the resolver gives.
+    Unspecified = 0,
+    Ipv4 = 1,
+    Ipv6 = 2,
+}
+impl AddressFamily {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ADDRESS_FAMILY_UNSPECIFIED",
+            Self::Ipv4 => "ADDRESS_FAMILY_IPV4",
+            Self::Ipv6 => "ADDRESS_FAMILY_IPV6",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ADDRESS_FAMILY_UNSPECIFIED" => Some(Self::Unspecified),
+            "ADDRESS_FAMILY_IPV4" => Some(Self::Ipv4),
+            "ADDRESS_FAMILY_IPV6" => Some(Self::Ipv6),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PacketOutcome {
+    Unspecified = 0,
+    /// An echo reply, a datagram, or a connection.
+    Answered = 1,
+    /// The host itself said that no one listens there: port unreachable, or a reset.
+    Refused = 2,
+    /// A router dropped it because it had passed as many routers as it might.
+    TimeExceeded = 3,
+    /// A router, host or this kernel said that it does not get there.
+    Unreachable = 4,
+    /// The same, because a firewall or rule forbids it.
+    Prohibited = 5,
+    /// It was larger than the next hop takes, and must not be divided.
+    TooBig = 6,
+    /// No answer in time.
+    TimedOut = 7,
+    /// The kernel did not send it, see `error`.
+    NotSent = 8,
+    /// Something else was said of it, see `icmp_type` or `error`.
+    Other = 9,
+}
+impl PacketOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PACKET_OUTCOME_UNSPECIFIED",
+            Self::Answered => "PACKET_OUTCOME_ANSWERED",
+            Self::Refused => "PACKET_OUTCOME_REFUSED",
+            Self::TimeExceeded => "PACKET_OUTCOME_TIME_EXCEEDED",
+            Self::Unreachable => "PACKET_OUTCOME_UNREACHABLE",
+            Self::Prohibited => "PACKET_OUTCOME_PROHIBITED",
+            Self::TooBig => "PACKET_OUTCOME_TOO_BIG",
+            Self::TimedOut => "PACKET_OUTCOME_TIMED_OUT",
+            Self::NotSent => "PACKET_OUTCOME_NOT_SENT",
+            Self::Other => "PACKET_OUTCOME_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PACKET_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "PACKET_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "PACKET_OUTCOME_REFUSED" => Some(Self::Refused),
+            "PACKET_OUTCOME_TIME_EXCEEDED" => Some(Self::TimeExceeded),
+            "PACKET_OUTCOME_UNREACHABLE" => Some(Self::Unreachable),
+            "PACKET_OUTCOME_PROHIBITED" => Some(Self::Prohibited),
+            "PACKET_OUTCOME_TOO_BIG" => Some(Self::TooBig),
+            "PACKET_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
+            "PACKET_OUTCOME_NOT_SENT" => Some(Self::NotSent),
+            "PACKET_OUTCOME_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPidsRequest {
     /// At most this many processes. 0: the agent's own bound of 4,194,304.
     #[prost(uint32, tag = "1")]
@@ -10415,6 +11015,420 @@ pub mod pid_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "dbgctl.v1.PidService";
     impl<T> tonic::server::NamedService for PidServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PingRequest {
+    /// A name or an address, IPv6 without brackets. At most 253 bytes.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// Unspecified: ICMP.
+    #[prost(enumeration = "PacketMethod", tag = "2")]
+    pub method: i32,
+    /// Of UDP and TCP. 0: 33434 for UDP; TCP needs one.
+    #[prost(uint32, tag = "3")]
+    pub port: u32,
+    #[prost(enumeration = "AddressFamily", tag = "4")]
+    pub family: i32,
+    /// At most 10,000. 0: 5.
+    #[prost(uint32, tag = "5")]
+    pub count: u32,
+    /// From 10 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "6")]
+    pub interval_millis: u32,
+    /// How long an answer to each is waited for, and for the look-up: from 10 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "7")]
+    pub timeout_millis: u32,
+    /// Beside the headers. At most 65,000. Of TCP: none.
+    #[prost(uint32, tag = "8")]
+    pub size_bytes: u32,
+    /// How many routers a packet may pass, at most 255. 0: as the kernel has it.
+    #[prost(uint32, tag = "9")]
+    pub ttl: u32,
+    /// Packets must not be divided on the way.
+    #[prost(bool, tag = "10")]
+    pub dont_fragment: bool,
+    /// Find the largest packet that gets there undivided, instead of sending `count` equal ones. Not with TCP.
+    #[prost(bool, tag = "11")]
+    pub find_mtu: bool,
+    /// At most this many answers. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "12")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PingResponse {
+    #[prost(oneof = "ping_response::Part", tags = "1, 2, 3, 4")]
+    pub part: ::core::option::Option<ping_response::Part>,
+}
+/// Nested message and enum types in `PingResponse`.
+pub mod ping_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::PingHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::PingReplyBatch),
+        #[prost(message, tag = "3")]
+        PathMtu(super::PathMtu),
+        #[prost(message, tag = "4")]
+        Summary(super::Summary),
+    }
+}
+/// Where packets go.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PingHeader {
+    /// The address: 4 or 16 bytes in network order. Empty: there is none, see `error`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub address: ::prost::alloc::vec::Vec<u8>,
+    /// How long the look-up took. Absent if the host is an address.
+    #[prost(uint64, optional, tag = "2")]
+    pub resolve_nanos: ::core::option::Option<u64>,
+    /// Why nothing is sent: no address, or the kernel gives no such socket. Empty: it is.
+    #[prost(string, tag = "3")]
+    pub error: ::prost::alloc::string::String,
+    #[prost(enumeration = "PacketMethod", tag = "4")]
+    pub method: i32,
+    /// Of UDP and TCP.
+    #[prost(uint32, tag = "5")]
+    pub port: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PingReplyBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub replies: ::prost::alloc::vec::Vec<PingReply>,
+}
+/// What came of one packet, or a second answer to one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PingReply {
+    /// From 1, in the order of sending.
+    #[prost(uint32, tag = "1")]
+    pub sequence: u32,
+    /// With all headers from that of IP on. Of TCP 0.
+    #[prost(uint32, tag = "2")]
+    pub packet_bytes: u32,
+    #[prost(message, optional, tag = "3")]
+    pub answer: ::core::option::Option<PacketAnswer>,
+    /// It was answered before.
+    #[prost(bool, tag = "4")]
+    pub duplicate: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PathMtu {
+    /// The largest packet that was answered, with all headers. Absent: none was.
+    #[prost(uint32, optional, tag = "1")]
+    pub largest_bytes: ::core::option::Option<u32>,
+    /// The MTU of the interface that it leaves through. Absent: not told.
+    #[prost(uint32, optional, tag = "2")]
+    pub interface_bytes: ::core::option::Option<u32>,
+    /// Who said that a packet was too big, the last one, and what it takes. Empty: nobody.
+    #[prost(bytes = "vec", tag = "3")]
+    pub said_by: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, optional, tag = "4")]
+    pub said_bytes: ::core::option::Option<u32>,
+    /// Larger packets vanish and nobody says why.
+    #[prost(bool, tag = "5")]
+    pub black_hole: bool,
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod ping_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct PingServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> PingServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PingServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PingServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header; what came of each packet, as soon as it is known; with `find_mtu` what that amounts to; one summary.
+        ///
+        /// From datagram sockets, so that no capability is needed. Each packet has a socket of its own. That nobody answers is an
+        /// answer, not an error of the call. When the client goes away nothing more is sent.
+        pub async fn ping(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PingResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.PingService/Ping",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.PingService", "Ping"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod ping_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PingServiceServer.
+    #[async_trait]
+    pub trait PingService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Ping method.
+        type PingStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PingResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header; what came of each packet, as soon as it is known; with `find_mtu` what that amounts to; one summary.
+        ///
+        /// From datagram sockets, so that no capability is needed. Each packet has a socket of its own. That nobody answers is an
+        /// answer, not an error of the call. When the client goes away nothing more is sent.
+        async fn ping(
+            &self,
+            request: tonic::Request<super::PingRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PingStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct PingServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PingServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PingServiceServer<T>
+    where
+        T: PingService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.PingService/Ping" => {
+                    #[allow(non_camel_case_types)]
+                    struct PingSvc<T: PingService>(pub Arc<T>);
+                    impl<
+                        T: PingService,
+                    > tonic::server::ServerStreamingService<super::PingRequest>
+                    for PingSvc<T> {
+                        type Response = super::PingResponse;
+                        type ResponseStream = T::PingStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PingService>::ping(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PingServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.PingService";
+    impl<T> tonic::server::NamedService for PingServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -12157,6 +13171,397 @@ pub mod stack_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "dbgctl.v1.StackService";
     impl<T> tonic::server::NamedService for StackServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraceRequest {
+    /// A name or an address, IPv6 without brackets. At most 253 bytes.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// Unspecified: UDP.
+    #[prost(enumeration = "PacketMethod", tag = "2")]
+    pub method: i32,
+    /// Of UDP the first one, each packet has its own. 0: 33434 for UDP; TCP needs one.
+    #[prost(uint32, tag = "3")]
+    pub port: u32,
+    #[prost(enumeration = "AddressFamily", tag = "4")]
+    pub family: i32,
+    /// At most 64. 0: 30.
+    #[prost(uint32, tag = "5")]
+    pub most_hops: u32,
+    /// Packets for each hop, at most 10. 0: 3.
+    #[prost(uint32, tag = "6")]
+    pub packets_per_hop: u32,
+    /// How long an answer to each is waited for, and for the look-up: from 10 to 60,000. 0: 1,000.
+    #[prost(uint32, tag = "7")]
+    pub timeout_millis: u32,
+    /// Beside the headers. At most 65,000. Of TCP: none.
+    #[prost(uint32, tag = "8")]
+    pub size_bytes: u32,
+    /// Packets must not be divided on the way: routers that can not pass them on say so.
+    #[prost(bool, tag = "9")]
+    pub dont_fragment: bool,
+    /// At most this many hops in the answer. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "10")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraceResponse {
+    #[prost(oneof = "trace_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<trace_response::Part>,
+}
+/// Nested message and enum types in `TraceResponse`.
+pub mod trace_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::TraceHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::TraceHopBatch),
+        #[prost(message, tag = "3")]
+        Summary(super::Summary),
+    }
+}
+/// Where packets go.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraceHeader {
+    /// The address: 4 or 16 bytes in network order. Empty: there is none, see `error`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub address: ::prost::alloc::vec::Vec<u8>,
+    /// How long the look-up took. Absent if the host is an address.
+    #[prost(uint64, optional, tag = "2")]
+    pub resolve_nanos: ::core::option::Option<u64>,
+    /// Why nothing is sent: no address, or the kernel gives no such socket. Empty: it is.
+    #[prost(string, tag = "3")]
+    pub error: ::prost::alloc::string::String,
+    #[prost(enumeration = "PacketMethod", tag = "4")]
+    pub method: i32,
+    /// Of UDP the first one.
+    #[prost(uint32, tag = "5")]
+    pub port: u32,
+    /// Of each packet, with all headers from that of IP on. Of TCP 0.
+    #[prost(uint32, tag = "6")]
+    pub packet_bytes: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraceHopBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub hops: ::prost::alloc::vec::Vec<TraceHop>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraceHop {
+    /// How many routers the packets might pass, from 1: the number of the hop.
+    #[prost(uint32, tag = "1")]
+    pub ttl: u32,
+    /// One for each packet.
+    #[prost(message, repeated, tag = "2")]
+    pub answers: ::prost::alloc::vec::Vec<PacketAnswer>,
+    /// The host itself answered, or said that no one listens.
+    #[prost(bool, tag = "3")]
+    pub arrived: bool,
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod trace_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct TraceServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> TraceServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TraceServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TraceServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One header; the hops in their order, each as soon as it and those before are known; one summary.
+        ///
+        /// From datagram and stream sockets and their error queues, so that no capability is needed. Hops are asked at the same
+        /// time, some at once. It ends with the first hop at which the host itself answers, or where someone says that it can not
+        /// be reached. TCP needs Linux 5.8.
+        pub async fn trace(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TraceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::TraceResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.TraceService/Trace",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.TraceService", "Trace"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod trace_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TraceServiceServer.
+    #[async_trait]
+    pub trait TraceService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Trace method.
+        type TraceStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::TraceResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One header; the hops in their order, each as soon as it and those before are known; one summary.
+        ///
+        /// From datagram and stream sockets and their error queues, so that no capability is needed. Hops are asked at the same
+        /// time, some at once. It ends with the first hop at which the host itself answers, or where someone says that it can not
+        /// be reached. TCP needs Linux 5.8.
+        async fn trace(
+            &self,
+            request: tonic::Request<super::TraceRequest>,
+        ) -> std::result::Result<tonic::Response<Self::TraceStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct TraceServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TraceServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TraceServiceServer<T>
+    where
+        T: TraceService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.TraceService/Trace" => {
+                    #[allow(non_camel_case_types)]
+                    struct TraceSvc<T: TraceService>(pub Arc<T>);
+                    impl<
+                        T: TraceService,
+                    > tonic::server::ServerStreamingService<super::TraceRequest>
+                    for TraceSvc<T> {
+                        type Response = super::TraceResponse;
+                        type ResponseStream = T::TraceStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TraceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TraceService>::trace(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TraceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TraceServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.TraceService";
+    impl<T> tonic::server::NamedService for TraceServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -206,11 +206,6 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
-        path: "/dbgctl.v1.InterfaceService/ListInterfaces",
-        effect: Effect::Observes,
-        capabilities: &[],
-    },
-    Needs {
         path: "/dbgctl.v1.LimitService/ListLimits",
         effect: Effect::Observes,
         capabilities: &[
@@ -265,6 +260,16 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.NetworkService/ListNetwork",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
+        path: "/dbgctl.v1.NetworkService/GetRoute",
+        effect: Effect::Observes,
+        capabilities: &[],
+    },
+    Needs {
         path: "/dbgctl.v1.PidService/ListPids",
         effect: Effect::Observes,
         capabilities: &[
@@ -274,6 +279,11 @@ pub const NEEDS: &[Needs] = &[
                 optional: true,
             },
         ],
+    },
+    Needs {
+        path: "/dbgctl.v1.PingService/Ping",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
     },
     Needs {
         path: "/dbgctl.v1.SearchService/FindFiles",
@@ -317,6 +327,11 @@ pub const NEEDS: &[Needs] = &[
                 optional: true,
             },
         ],
+    },
+    Needs {
+        path: "/dbgctl.v1.TraceService/Trace",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
     },
     Needs {
         path: "/dbgctl.v1.UsageService/MeasureUsage",

@@ -3,13 +3,21 @@
 //! Format: netlink(7) and the kernel's Documentation/userspace-api/netlink/intro.rst. What is here splits bytes; the
 //! modules below know what they mean. Only [`socket`] talks to the kernel.
 
+pub mod address;
 pub mod inet_diag;
+pub mod link;
+pub mod neighbour;
 pub mod netlink_diag;
 pub mod packet_diag;
+pub mod route;
+pub mod rtnetlink;
+pub mod rule;
 pub mod sock_diag;
 mod socket;
 pub mod tcp_info;
 pub mod unix_diag;
+
+use std::net::IpAddr;
 
 /// `struct nlmsghdr`
 const HEADER_BYTES: usize = 16;
@@ -109,17 +117,39 @@ const fn aligned(length: usize) -> usize {
 
 /// Makes a request of a subsystem that is answered with all there is: `NLM_F_REQUEST | NLM_F_DUMP`.
 fn dump_request(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-    const REQUEST_DUMP: u16 = 0x1 | 0x300;
+    request(kind, 0x1 | 0x300, sequence, payload)
+}
+
+/// Makes a request of a subsystem that is answered with one message: `NLM_F_REQUEST`.
+fn single_request(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    request(kind, 0x1, sequence, payload)
+}
+
+fn request(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER_BYTES + payload.len()).unwrap_or(u32::MAX);
     let mut request = Vec::with_capacity(HEADER_BYTES + payload.len());
     request.extend(length.to_ne_bytes());
     request.extend(kind.to_ne_bytes());
-    request.extend(REQUEST_DUMP.to_ne_bytes());
+    request.extend(flags.to_ne_bytes());
     request.extend(sequence.to_ne_bytes());
     // The port is the kernel's to fill in.
     request.extend(0_u32.to_ne_bytes());
     request.extend(payload);
     request
+}
+
+/// An address of IPv4 or IPv6.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => array_at::<4>(bytes, 0).map(IpAddr::from),
+        16 => array_at::<16>(bytes, 0).map(IpAddr::from),
+        _ => None,
+    }
+}
+
+/// Text of the kernel, without the zero that ends it.
+fn text(bytes: &[u8]) -> Vec<u8> {
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
 }
 
 #[inline]

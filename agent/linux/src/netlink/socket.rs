@@ -11,7 +11,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
-use super::{Part, dump_request, messages};
+use super::{Part, dump_request, messages, single_request};
 
 /// The kernel makes no larger part of an answer than 32 KiB.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -53,10 +53,31 @@ impl Conversation {
         kind: u16,
         payload: &[u8],
         buffer: &mut Vec<u8>,
-        mut take: impl FnMut(&[u8]) -> bool,
+        take: impl FnMut(&[u8]) -> bool,
     ) -> io::Result<Dumped> {
         self.sequence = self.sequence.wrapping_add(1);
-        send(self.socket.as_raw_fd(), &dump_request(kind, self.sequence, payload), MsgFlags::empty())?;
+        self.converse(&dump_request(kind, self.sequence, payload), buffer, take)
+    }
+
+    /// Asks for one entry. `take` must return false, so that nothing more is waited for.
+    pub(super) fn ask(
+        &mut self,
+        kind: u16,
+        payload: &[u8],
+        buffer: &mut Vec<u8>,
+        take: impl FnMut(&[u8]) -> bool,
+    ) -> io::Result<Dumped> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.converse(&single_request(kind, self.sequence, payload), buffer, take)
+    }
+
+    fn converse(
+        &mut self,
+        request: &[u8],
+        buffer: &mut Vec<u8>,
+        mut take: impl FnMut(&[u8]) -> bool,
+    ) -> io::Result<Dumped> {
+        send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
         buffer.resize(BUFFER_BYTES, 0);
         let mut dumped = Dumped::default();
         loop {

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod loadavg;
 pub mod meminfo;
 pub mod mountinfo;
+pub mod net_counters;
 pub mod net_dev;
 pub mod netstat;
 pub mod oom_score;

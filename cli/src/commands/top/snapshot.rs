@@ -20,6 +20,9 @@ use crate::commands::processes::row::ProcessRow;
 use crate::commands::stream::{self, Listing};
 use crate::render::closing::Closing;
 
+/// Interfaces come first in the list of the network; its routes are not asked for.
+const MOST_INTERFACES: u32 = 64;
+
 /// The answers, as they came.
 #[derive(Debug)]
 pub(super) struct Replies {
@@ -28,7 +31,7 @@ pub(super) struct Replies {
     io_pressure: Option<Pressure>,
     processes: Listing<v1::ListProcessesResponse>,
     memory: Result<Breakdown, String>,
-    interfaces: Result<Listing<v1::ListInterfacesResponse>, String>,
+    interfaces: Result<Listing<v1::ListNetworkResponse>, String>,
 }
 
 /// Asks all probes, once the CPU was looked at for `sample`. No process is disturbed: no memory map is read.
@@ -41,6 +44,8 @@ pub(super) async fn ask(agent: Agent, sample: Duration, threads: bool) -> Result
         ..v1::ListCpuRequest::default()
     };
     let io_over_sample = v1::ListIoRequest { sample_millis: over_sample.sample_millis, limit: 1 };
+    let network_over_sample =
+        v1::ListNetworkRequest { sample_millis: over_sample.sample_millis, limit: MOST_INTERFACES };
     let list = v1::ListProcessesRequest { threads, ..v1::ListProcessesRequest::default() };
     let cgroup_alone = v1::ListMemoryRequest {
         limit: 1,
@@ -48,16 +53,14 @@ pub(super) async fn ask(agent: Agent, sample: Duration, threads: bool) -> Result
         ..v1::ListMemoryRequest::default()
     };
     let answers = async {
-        let (cpu, io) = tokio::join!(
+        let (cpu, io, interfaces) = tokio::join!(
             stream::read(&agent, over_sample),
-            stream::read::<v1::ListIoResponse>(&agent, io_over_sample)
+            stream::read::<v1::ListIoResponse>(&agent, io_over_sample),
+            stream::read(&agent, network_over_sample)
         );
         let (cpu, io) = (unless_refused(cpu)?, unless_refused(io)?);
-        let (processes, memory, interfaces) = tokio::join!(
-            stream::read(&agent, list),
-            list::read(&agent, cgroup_alone, |_| {}),
-            stream::read(&agent, v1::ListInterfacesRequest { limit: 0 }),
-        );
+        let (processes, memory) =
+            tokio::join!(stream::read(&agent, list), list::read(&agent, cgroup_alone, |_| {}),);
         Ok(Replies {
             cpu,
             io_pressure: io.ok().and_then(|answer| answer.header?.cgroup?.pressure),
@@ -85,7 +88,6 @@ fn unless_refused<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Fa
 #[derive(Debug, Default)]
 pub(super) struct Before {
     processes: History,
-    interfaces: interfaces::History,
 }
 
 /// One tick, ready to be shown.
@@ -212,7 +214,7 @@ impl Snapshot {
         let interfaces = match interfaces {
             Ok(listing) => {
                 note(&mut absent, "interfaces", &listing.closing);
-                Some(before.interfaces.rows(listing.header, listing.rows))
+                Some(interfaces::rows(listing.header.as_ref(), listing.rows))
             }
             Err(reason) => {
                 absent.push(format!("network: {reason}"));
@@ -251,7 +253,7 @@ pub(super) struct Traffic {
     /// The name of the interface, if it is one.
     pub(super) name: Option<Vec<u8>>,
     pub(super) interfaces: usize,
-    /// Bytes a second, received and transmitted. `None` in the first tick.
+    /// Bytes a second, received and transmitted. `None`: not known.
     pub(super) rates: Option<(f64, f64)>,
     /// Packets lost either way since the interfaces were made.
     pub(super) lost: u64,
@@ -268,8 +270,7 @@ impl Snapshot {
             let transmitted = row.interface.transmitted.unwrap_or_default();
             [received.dropped, received.errors, transmitted.dropped, transmitted.errors]
         };
-        let rates = counted.iter().filter_map(|row| row.rates);
-        let rates = rates.map(|rates| (rates.received_bytes, rates.transmitted_bytes));
+        let rates = counted.iter().filter_map(|row| row.rates());
         Some(Traffic {
             name: if let [only] = counted.as_slice() { Some(only.interface.name.clone()) } else { None },
             interfaces: counted.len(),

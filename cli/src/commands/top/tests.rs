@@ -3,8 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use dbgctl_proto::v1::limit::Limit;
 use dbgctl_proto::v1::{
-    CgroupMemory, CgroupMemoryEvents, Interface, InterfaceListHeader, Pressure, Process, ProcessListHeader,
-    ProcessState, Received, Stall, Transmitted,
+    CgroupMemory, CgroupMemoryEvents, NetworkLink, Pressure, Process, ProcessListHeader, ProcessState,
+    Received, Stall, Transmitted,
 };
 use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
@@ -15,7 +15,7 @@ use super::snapshot::{Cpu, Memory};
 use super::*;
 use crate::commands::agent::Subject;
 use crate::commands::cpu::verdict::{Cpus, Facts};
-use crate::commands::interfaces;
+use crate::commands::interfaces::InterfaceRow;
 use crate::commands::memory::headroom::headroom;
 use crate::commands::processes::fake::{HEADER, SECOND, process};
 use crate::commands::processes::list::{History, Since};
@@ -61,21 +61,26 @@ fn cpu() -> Cpu {
     Cpu { facts, load: Some([1.5, 0.25, 0.0]), pressure: Some(pressure(12.5)) }
 }
 
-fn interface(bytes: u64) -> Interface {
-    Interface {
+fn interface(bytes: u64, grew: u64) -> InterfaceRow {
+    let received = |bytes| Some(Received { bytes, dropped: 3, ..Received::default() });
+    let transmitted = |bytes| Some(Transmitted { bytes, ..Transmitted::default() });
+    let interface = NetworkLink {
         name: b"eth0".to_vec(),
-        received: Some(Received { bytes, dropped: 3, ..Received::default() }),
-        transmitted: Some(Transmitted { bytes: bytes / 10, ..Transmitted::default() }),
-    }
+        received: received(bytes),
+        transmitted: transmitted(bytes / 10),
+        received_over_sample: received(grew).filter(|_| grew > 0),
+        transmitted_over_sample: transmitted(grew / 10).filter(|_| grew > 0),
+        ..NetworkLink::default()
+    };
+    InterfaceRow { interface, sampled_nanos: SECOND }
 }
 
 /// Two ticks, a second apart, in the second of which pid 12 was busy.
 fn snapshots(mut processes: Vec<Process>) -> [Snapshot; 2] {
-    let (mut history, mut carried) = (History::default(), interfaces::History::default());
+    let mut history = History::default();
     [0, 1].map(|tick| {
         let later = HEADER.sampled_boottime_nanos + tick * SECOND;
         let header = ProcessListHeader { sampled_boottime_nanos: later, ..HEADER };
-        let interfaces = InterfaceListHeader { sampled_boottime_nanos: later, sampled_unix_nanos: 0 };
         if let Some(busy) = processes.iter_mut().find(|process| process.pid == 12) {
             busy.user_time_nanos += tick * SECOND / 2;
         }
@@ -86,7 +91,7 @@ fn snapshots(mut processes: Vec<Process>) -> [Snapshot; 2] {
             cpu: cpu(),
             memory: memory(),
             io_pressure: Some(pressure(3.5)),
-            interfaces: Some(carried.rows(Some(interfaces), vec![interface(5000 + tick * 3_000_000)])),
+            interfaces: Some(vec![interface(5000 + tick * 3_000_000, tick * 3_000_000)]),
             absent: vec!["user names: not readable (needs CAP_SYS_PTRACE)\x1b[2J".to_owned()],
         }
     })
