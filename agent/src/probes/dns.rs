@@ -115,14 +115,15 @@ fn wait(given: Option<prost_types::Duration>, field: &'static str) -> Result<Opt
     wait.map(Some).ok_or_else(|| BadRequest::new(field, "is not between 0 and 60 seconds"))
 }
 
-/// Rows go out as soon as they are known: whoever waits for an answer wants to see what is waited for.
+/// Rows go out a moment after they are known: whoever waits for an answer wants to see what is waited for. What is
+/// known at the same time goes out together.
 impl Listener for Out<v1::LookUpNameResponse> {
     fn heard(&mut self, question: v1::DnsQuestion) -> Result<(), Halt> {
-        self.row(question)?;
-        self.flush()
+        self.row(question)
     }
 
     fn wanted(&mut self) -> Result<(), Halt> {
+        self.flush()?;
         Out::wanted(self)
     }
 }

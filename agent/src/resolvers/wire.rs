@@ -27,7 +27,7 @@ pub(crate) trait Listener {
     /// If no more is wanted.
     fn heard(&mut self, question: v1::DnsQuestion) -> Result<(), Halt>;
 
-    /// Whether there is still someone to tell.
+    /// Whether there is still someone to tell. Asked while nothing happens.
     ///
     /// # Errors
     ///
@@ -121,13 +121,15 @@ impl<'l> Wire<'l> {
         asking: &Asking,
         place: Place,
     ) -> Result<Result<usize, io::Error>, Halt> {
+        // Nothing between the clock and the packet.
+        let mut row = self.row(server, asking, place, DnsTransport::Udp, Instant::now());
         let at = Instant::now();
-        let row = self.row(server, asking, place, DnsTransport::Udp, at);
         let mut result = self.lines[line].socket.send(&asking.bytes);
         // The kernel's answer to what was sent before comes back from this call, and nothing is sent.
         if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
             result = self.lines[line].socket.send(&asking.bytes);
         }
+        row.sent_nanos = nanos(at.duration_since(self.started));
         match result {
             Ok(_) => {
                 self.sent.push(Sent { line, asking: asking.clone(), row, at, is_open: true });

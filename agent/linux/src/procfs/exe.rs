@@ -6,7 +6,7 @@
 use crate::{Buffer, Pid, ProcName, ReadError, Root};
 
 /// Headers, interpreter and notes lie at the beginning.
-const BOUND_BYTES: usize = 64 << 10;
+const BOUND_BYTES: usize = 16 << 10;
 
 const LOADER: u32 = 3; // PT_INTERP
 const NOTE: u32 = 4; // PT_NOTE
