@@ -305,12 +305,12 @@ fn connect_tells_connected_refused_and_unresolvable_apart() {
 }
 
 #[test]
-fn connect_without_a_network_says_unreachable() {
+fn connect_without_a_network_says_that_there_is_no_route() {
     let target = Target::run(&["--network", "none"], &["serve", "--workers", "1"]).ready();
 
     let connect = dbgctl(&["connect", &target.id, "192.0.2.1:80", "-o", "json"]).expect(1);
 
-    assert_eq!(connect.json()[0]["outcome"], "unreachable", "{connect:?}");
+    assert_eq!(connect.json()[0]["outcome"], "no_route", "{connect:?}");
 }
 
 /// A user-defined network, removed when it goes out of scope, after the containers in it.

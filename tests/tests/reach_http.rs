@@ -73,7 +73,9 @@ fn each_phase_is_timed_and_secrets_do_not_leave_the_container() {
     assert!(!ran.stdout().contains("5ecret"), "{ran:?}");
     assert!(ran.stdout().contains("sid=[redacted]; Path=/"), "{ran:?}");
 
-    let table = dbgctl(&["http", &target.name, &url]).expect(0).stdout();
+    let plain = dbgctl(&["http", &target.name, &url]).expect(0);
+    assert!(!plain.stderr().contains("CAP_"), "nothing of the target has to be read: {plain:?}");
+    let table = plain.stdout();
     assert!(table.contains("server: test\n") && table.ends_with("\nhello\n"), "{table}");
     target.expect_nothing_left();
 }

@@ -44,6 +44,14 @@ impl HttpService for Http {
         let plan = Plan::new(request.into_inner(), lacks_ptrace).map_err(ProbeError::from)?;
         Ok(Response::new(follow(plan, &self.sources).await))
     }
+
+    async fn exchange_plain(
+        &self,
+        request: Request<v1::HttpRequest>,
+    ) -> Result<Response<v1::HttpResponse>, Status> {
+        let plan = Plan::new(request.into_inner(), true).map_err(ProbeError::from)?;
+        Ok(Response::new(follow(plan, &self.sources).await))
+    }
 }
 
 /// What to ask, with every field checked.

@@ -7335,6 +7335,29 @@ pub mod http_service_client {
                 .insert(GrpcMethod::new("dbgctl.v1.HttpService", "Exchange"));
             self.inner.unary(req, path, codec).await
         }
+        /// The same without the target's files: for URLs of http, which have no certificates. If a redirect leads to https, its
+        /// certificates are judged with Mozilla's trust store.
+        pub async fn exchange_plain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HttpRequest>,
+        ) -> std::result::Result<tonic::Response<super::HttpResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.HttpService/ExchangePlain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.HttpService", "ExchangePlain"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -7356,6 +7379,12 @@ pub mod http_service_server {
         /// A server whose certificate the target would reject is sent nothing, unless the request is `insecure`. What of the
         /// headers looks like a secret does not leave the agent.
         async fn exchange(
+            &self,
+            request: tonic::Request<super::HttpRequest>,
+        ) -> std::result::Result<tonic::Response<super::HttpResponse>, tonic::Status>;
+        /// The same without the target's files: for URLs of http, which have no certificates. If a redirect leads to https, its
+        /// certificates are judged with Mozilla's trust store.
+        async fn exchange_plain(
             &self,
             request: tonic::Request<super::HttpRequest>,
         ) -> std::result::Result<tonic::Response<super::HttpResponse>, tonic::Status>;
@@ -7464,6 +7493,49 @@ pub mod http_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/dbgctl.v1.HttpService/ExchangePlain" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExchangePlainSvc<T: HttpService>(pub Arc<T>);
+                    impl<T: HttpService> tonic::server::UnaryService<super::HttpRequest>
+                    for ExchangePlainSvc<T> {
+                        type Response = super::HttpResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HttpRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HttpService>::exchange_plain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExchangePlainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -190,6 +190,11 @@ pub const NEEDS: &[Needs] = &[
         ],
     },
     Needs {
+        path: "/dbgctl.v1.HttpService/ExchangePlain",
+        effect: Effect::SendsTraffic,
+        capabilities: &[],
+    },
+    Needs {
         path: "/dbgctl.v1.IoService/ListIo",
         effect: Effect::Observes,
         capabilities: &[

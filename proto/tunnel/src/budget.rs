@@ -7,10 +7,10 @@ use tokio::sync::Semaphore;
 use crate::LONGEST_DATA_BYTES;
 
 /// What each connection may always have on the way.
-const OWN_BYTES: usize = 16 << 10;
+const OWN_BYTES: usize = 4 << 10;
 
 /// What all connections of one side share beyond that.
-const SHARED_BYTES: usize = 2 << 20;
+const SHARED_BYTES: usize = 1 << 20;
 
 /// What one connection may borrow of it. With its own it stays below the window of a call, so that HTTP/2 never makes one
 /// wait: what frees the way again travels on the same stream.

@@ -6,6 +6,8 @@
 //! is not read therefore holds up itself, and neither the stream that it shares with others nor this side's memory.
 
 mod budget;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::future::pending;
