@@ -10,7 +10,19 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-use crate::{Ran, Target, run};
+use crate::{Ran, Target, run, skipped};
+
+/// Whether this machine has what makes networks and filters.
+pub fn can_make_networks() -> bool {
+    let has = |program: &str| {
+        std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).exists())
+    };
+    let missing: Vec<_> = ["ip", "nft", "sysctl"].into_iter().filter(|program| !has(program)).collect();
+    if !missing.is_empty() {
+        skipped(&format!("no {} on this machine: `cargo xtask bootstrap`", missing.join(", ")));
+    }
+    missing.is_empty()
+}
 
 /// A network namespace.
 pub struct Network(File);

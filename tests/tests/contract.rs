@@ -113,7 +113,7 @@ fn every_stream_is_a_list_under_its_own_path_with_its_own_messages() {
         let (request, response) = (input.name(), output.name());
         let line = format!("list!({}.{}({request}) -> {response},", service.name(), stream.name());
         let by_hand = format!("impl List for v1::{response} {{\n    type Request = v1::{request};\n");
-        let under = format!("const RPC: &'static str = \"{}\";", path(&stream));
+        let under = format!("const RPC: &'static str = \"{}\";", path(stream));
         let is_there = sources.contains(&line) || (sources.contains(&by_hand) && sources.contains(&under));
         assert!(is_there, "{line} … is not in proto/src/list.rs");
     }

@@ -4,21 +4,9 @@
 use std::net::{SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use dbgctl_tests::network::Network;
-use dbgctl_tests::{Ran, Target, dbgctl, skipped};
+use dbgctl_tests::network::{Network, can_make_networks};
+use dbgctl_tests::{Ran, Target, dbgctl};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
-
-/// Whether this machine has what makes networks and filters.
-fn can_make_networks() -> bool {
-    let has = |program: &str| {
-        std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).exists())
-    };
-    let missing: Vec<_> = ["ip", "nft", "sysctl"].into_iter().filter(|program| !has(program)).collect();
-    if !missing.is_empty() {
-        skipped(&format!("no {} on this machine: `cargo xtask bootstrap`", missing.join(", ")));
-    }
-    missing.is_empty()
-}
 
 /// What `connect` says of a peer. A time-out must not hold up the test for long, and is long enough for ARP to give up.
 fn asked(target: &Target, peer: &str, options: &[&str]) -> Ran {

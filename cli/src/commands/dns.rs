@@ -138,6 +138,21 @@ impl Question for Args {
     }
 }
 
+/// Looks up a name once, as the target's program would. What was found, and what there is to say about it: first what came
+/// of it, then what is wrong.
+pub(super) async fn look_up(agent: &Agent, name: &str) -> Result<(LookUpVerdict, Vec<String>), Failure> {
+    let request = v1::LookUpNameRequest { name: name.into(), rounds: 1, ..Default::default() };
+    let (mut header, mut verdicts) = (LookUpHeader::default(), Vec::new());
+    let read = stream::read_and::<v1::LookUpNameResponse>(agent, request, |news| match news {
+        LookUpNews::Header(news) => header = news,
+        LookUpNews::Verdict(verdict) => verdicts.push(verdict),
+    });
+    let rows: Vec<_> = agent.within_limit(read).await?.rows.into_iter().map(QuestionRow::new).collect();
+    let mut sentences = findings::verdict(name, &verdicts, &rows);
+    sentences.extend(findings::of(name, &header, &rows, &verdicts));
+    Ok((verdicts.into_iter().next().unwrap_or_default(), sentences))
+}
+
 impl Args {
     fn request(&self) -> Result<v1::LookUpNameRequest, Failure> {
         let most = |what: &str, most: usize| Failure::Request {

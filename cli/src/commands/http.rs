@@ -3,6 +3,8 @@
 mod row;
 mod words;
 
+pub(super) use self::words::peer;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -106,7 +108,7 @@ impl FromStr for Header {
     }
 }
 
-fn url(text: &str) -> Result<String, String> {
+pub(super) fn url(text: &str) -> Result<String, String> {
     if text.len() > LONGEST_URL_BYTES {
         return Err(format!("a URL may have {LONGEST_URL_BYTES} bytes"));
     }
@@ -177,6 +179,12 @@ impl Args {
             insecure: self.insecure,
         })
     }
+}
+
+/// What came of an exchange in a few words, and what is wrong in sentences.
+pub(super) fn in_words(exchange: v1::HttpExchange) -> (String, Vec<String>) {
+    let row = ExchangeRow(exchange);
+    (words::closing(&row), words::verdicts(&row))
 }
 
 fn show(mut response: HttpResponse, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {

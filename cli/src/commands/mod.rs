@@ -23,6 +23,7 @@ pub(crate) mod memory;
 pub(crate) mod network;
 mod order;
 mod packets;
+pub(crate) mod path;
 pub(crate) mod pids;
 pub(crate) mod ping;
 pub(crate) mod processes;
@@ -166,6 +167,8 @@ verbs! {
     Ping(ping),
     /// Show which routers packets pass on their way to a host (sends traffic)
     Trace(trace),
+    /// Check every layer on the way to a service, and name the broken one (sends traffic)
+    Path(path),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
 }
@@ -325,6 +328,7 @@ mod tests {
             "ping db",
             "trace db",
             "port-forward 8080",
+            "path db:5432",
             "dns db",
             "top",
         ];

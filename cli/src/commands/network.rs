@@ -66,6 +66,15 @@ pub(crate) struct Args {
     other: Option<Other>,
 }
 
+/// Which way the kernel would send to `destination`: whether it would, and what there is to say about it.
+pub(super) async fn way(
+    agent: &Agent,
+    destination: IpAddr,
+    interface: Option<String>,
+) -> Result<(bool, Vec<String>), Failure> {
+    way::Args::to(destination, interface).in_words(agent).await
+}
+
 /// What else can be asked of a network.
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Other {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dbgctl_proto::v1::{ConnectAttempt, ConnectOutcome, Icmp};
 
 /// An outcome in a word or two.
-pub(super) fn result(outcome: ConnectOutcome) -> &'static str {
+pub(in crate::commands) fn result(outcome: ConnectOutcome) -> &'static str {
     match outcome {
         ConnectOutcome::Unspecified => "unknown",
         ConnectOutcome::Connected => "connected",

@@ -37,7 +37,7 @@ pub(super) fn version(version: HttpVersion) -> &'static str {
 }
 
 /// Host and port of a URL that the agent has written. `None`: it has none that make sense.
-pub(super) fn peer(url: &str) -> Option<Peer> {
+pub(in crate::commands) fn peer(url: &str) -> Option<Peer> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?']).next()?;
     let port = if scheme == "https" { 443 } else { 80 };

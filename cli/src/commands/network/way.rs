@@ -53,7 +53,23 @@ fn octets(ip: IpAddr) -> Vec<u8> {
 }
 
 impl Args {
+    pub(super) fn to(destination: IpAddr, interface: Option<String>) -> Self {
+        Self { destination, from: None, interface, mark: None }
+    }
+
     pub(super) async fn ask(&self, agent: &Agent, output: &mut Output) -> Result<Exit, Failure> {
+        let response = self.response(agent).await?;
+        self.show(&response, output)
+    }
+
+    /// Whether packets get away, and what there is to say about it.
+    pub(super) async fn in_words(&self, agent: &Agent) -> Result<(bool, Vec<String>), Failure> {
+        let response = self.response(agent).await?;
+        let route = response.route.clone().unwrap_or_default();
+        Ok((response.error.is_empty(), self.verdicts(&response, &route)))
+    }
+
+    async fn response(&self, agent: &Agent) -> Result<GetRouteResponse, Failure> {
         let request = v1::GetRouteRequest {
             destination: octets(self.destination),
             source: self.from.map(octets).unwrap_or_default(),
@@ -62,9 +78,7 @@ impl Args {
         };
         let mut client =
             NetworkServiceClient::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        let response =
-            agent.within_limit(async { Ok(client.get_route(request).await?.into_inner()) }).await?;
-        self.show(&response, output)
+        agent.within_limit(async { Ok(client.get_route(request).await?.into_inner()) }).await
     }
 
     fn show(&self, response: &GetRouteResponse, output: &mut Output) -> Result<Exit, Failure> {
