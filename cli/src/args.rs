@@ -22,6 +22,7 @@ Examples:
   dbgctl top web                   everything at once, live on one screen
   dbgctl mem web                   who uses the memory, and how much is left
   dbgctl connect web db:5432       can web reach db:5432, and if not, why
+  dbgctl path web https://api/     name, route, connection, TLS, HTTP: which of them is broken
   dbgctl port-forward web 8080     its port 8080 on this machine, published or not
   dbgctl attach web                a prompt: ask several questions, quickly
   dbgctl ps web -o json | jq .     the same answers for programs
