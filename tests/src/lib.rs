@@ -304,7 +304,7 @@ impl Target {
     /// Nothing that looks into it is left, in any state.
     #[track_caller]
     pub fn expect_nothing_left(&self) {
-        let gone = eventually(Duration::from_secs(2), || self.sidecars().is_empty());
+        let gone = eventually(Duration::from_secs(30), || self.sidecars().is_empty());
         assert!(gone, "left behind: {:?}", self.sidecars());
     }
 }

@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
+use std::time::Duration;
 
 use dbgctl_tests::dns::{self, Capture, Scripted};
 use dbgctl_tests::running::Running;
-use dbgctl_tests::{Ran, Target, dbgctl, docker_ok, skipped};
+use dbgctl_tests::{Ran, Target, dbgctl, docker, docker_ok, eventually, skipped};
 
 /// A record for the name of the question: 10.0.0.7 for a minute.
 const RECORD: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0\x07";
@@ -192,16 +193,16 @@ fn a_long_answer_comes_by_tcp_and_a_slow_one_not_at_all() {
         Scripted::tcp(place.host_pid, "127.0.0.4", |_| vec![b"\0\x04HTTP".to_vec()], false),
         Scripted::tcp(place.host_pid, "127.0.0.5", |_| vec![b"\xff\xffend".to_vec()], false),
     ];
-    let conf = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-    let ask = |server: &str| {
+    let ask = |server: &str, seconds: u32| {
+        let conf = &format!("nameserver 127.0.0.1\noptions timeout:{seconds} attempts:1\n");
         let options = ["db.prod.test", "--type", "a", "--tcp", "--resolver", "go", "--server", server];
         place.look_up(conf, &options).expect(2).stdout()
     };
-    let said = ask("127.0.0.3");
+    let said = ask("127.0.0.3", 1);
     assert!(said.contains("timed out"), "{said}");
-    let said = ask("127.0.0.4");
+    let said = ask("127.0.0.4", 20);
     assert!(said.contains("what the server sent is no answer of the DNS"), "{said}");
-    let said = ask("127.0.0.5");
+    let said = ask("127.0.0.5", 20);
     assert!(said.contains("the server ended the connection in the middle of its answer"), "{said}");
 }
 
@@ -301,7 +302,7 @@ fn the_engine_s_own_server_is_asked_in_a_network_of_the_user_s() {
     let target = Target::run(&["--network", &network], &["serve"]).ready();
     let ran = dbgctl(&["dns", &target.id, &target.name, "--resolver", "glibc", "-o", "json"]);
     drop(target);
-    docker_ok(&["network", "rm", &network]);
+    assert!(eventually(Duration::from_secs(30), || docker(&["network", "rm", &network]).code == Some(0)));
     let ran = ran.expect(0);
     assert_eq!(ran.header()["servers"][0], "127.0.0.11:53", "{ran:?}");
 }

@@ -56,7 +56,7 @@ fn the_verdict_names_the_broken_layer() {
     network.filter("chain out { type filter hook output priority 0; tcp dport 81 drop; }");
     let served = "127.0.0.1:8080".to_owned();
     let failing = answering(&target, Some("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"));
-    let patient = ["--timeout", "500ms"];
+    let patient = ["--timeout", "2s"];
     let rows: [(String, &[&str], Option<&str>, &str); 12] = [
         (served.clone(), &[], None, "works"),
         (format!("http://{served}/"), &[], None, "works"),

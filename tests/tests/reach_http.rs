@@ -200,7 +200,7 @@ fn servers_that_do_not_answer_are_told_apart_and_hold_up_nothing() {
     for (misbehave, outcome, words) in rows {
         let (listener, address) = listen(&target);
         serve(listener, misbehave);
-        let ran = asked(&target, &format!("http://{address}/"), &["--timeout", "1s"]).expect(1);
+        let ran = asked(&target, &format!("http://{address}/"), &["--timeout", "3s"]).expect(1);
         assert_eq!(ran.json()[0]["outcome"], outcome, "{words}: {ran:?}");
         assert!(verdicts(&ran).contains(words), "{words}: {ran:?}");
     }

@@ -167,7 +167,7 @@ fn servers_that_do_not_shake_hands_are_told_apart_and_hold_up_nothing() {
     for (misbehave, outcome, words) in servers {
         let (listener, address) = listen(&target);
         thread::spawn(move || listener.incoming().flatten().for_each(misbehave));
-        let ran = asked(&target, &address, &["--timeout", "1s"]).expect(1);
+        let ran = asked(&target, &address, &["--timeout", "3s"]).expect(1);
         assert_eq!(ran.summary()["handshake"]["outcome"], outcome, "{words}: {ran:?}");
         assert!(problems(&ran).1.contains(words), "{words}: {ran:?}");
     }

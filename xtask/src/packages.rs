@@ -165,7 +165,8 @@ pub(crate) fn install_by_hand(names: &[&str]) -> String {
 
 fn apt_get() -> Command {
     let mut apt_get = Command::new("apt-get");
-    apt_get.env("DEBIAN_FRONTEND", "noninteractive");
+    // A new machine may still be installing what it was given.
+    apt_get.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=300"]);
     apt_get
 }
 
