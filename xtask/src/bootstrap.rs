@@ -70,7 +70,7 @@ fn debian_packages(report: &mut Report) {
     let names: Vec<_> = absent.iter().map(|package| package.name).collect();
     let failure = match packages::can_install() {
         _ if names.is_empty() => None,
-        true => packages::install(&names).err().map(|error| error.to_string()),
+        true => install(&names),
         false => Some("not installed".to_owned()),
     };
     for package in &PACKAGES {
@@ -90,6 +90,13 @@ fn debian_packages(report: &mut Report) {
             }
         }
     }
+}
+
+/// Installs packages; why one of them could not be. One that can not be had does not keep the others away.
+fn install(names: &[&str]) -> Option<String> {
+    packages::install(names).err()?;
+    let failures: Vec<_> = names.iter().filter_map(|name| packages::install(&[name]).err()).collect();
+    failures.last().map(|error| error.to_string())
 }
 
 /// The standard library for musl: by rustup, else by Debian's compiler and source.
