@@ -584,7 +584,7 @@ fn more_connections_than_may_be_half_open_waiting_or_unread_are_told() {
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_nonblocking(true).unwrap();
         let _unread = listener.accept().unwrap();
-        for _ in 0..50 {
+        for _ in 0..300 {
             // What there is no room for is not sent.
             let _full = stream.write(&[0; 65_536]);
             std::thread::sleep(Duration::from_millis(1));
