@@ -9,8 +9,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use serde_json::Value;
 
-use crate::{Ran, Target, run, skipped};
+use crate::{Ran, Target, dbgctl, run, skipped};
 
 /// Whether this machine has what makes networks and filters.
 pub fn can_make_networks() -> bool {
@@ -160,5 +161,36 @@ impl Drop for Meanwhile {
 impl Default for Network {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Without it there is no IPv6, not even on the loopback interface.
+pub const IPV6: [&str; 2] = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"];
+
+/// What `net` says of a target: the header, and the rows of each kind.
+pub struct Answer {
+    pub header: Value,
+    pub rows: Vec<Value>,
+}
+
+impl Answer {
+    /// Asks for it, with a sample such as `500ms`.
+    #[track_caller]
+    pub fn of(target: &Target, sample: &str) -> Self {
+        let ran = dbgctl(&["net", &target.name, "--sample", sample, "-o", "json"]).expect(0);
+        let rows = ran.json().into_iter().filter(|line| line.get("item").is_some()).collect();
+        Self { header: ran.header(), rows }
+    }
+
+    /// The rows of one kind.
+    pub fn items(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        let kind = kind.to_owned();
+        self.rows.iter().filter(move |row| row["item"] == kind.as_str())
+    }
+
+    /// The severity of a finding, if there is one about that.
+    pub fn finding(&self, about: &str) -> Option<&str> {
+        let findings = self.header["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["about"] == about)?["severity"].as_str()
     }
 }
