@@ -10,7 +10,7 @@ use dbgctl_proto::bounds::LONGEST_LIST;
 use crate::attach::Options;
 use crate::attach::image::{Choice, Pull};
 use crate::attach::level::Level;
-use crate::commands::{Verb, VerbAbout, attach, detach, gc, image, sessions};
+use crate::commands::{Verb, VerbAbout, attach, between, detach, gc, image, sessions};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::{Format, Notes, talk};
@@ -23,6 +23,7 @@ Examples:
   dbgctl mem web                   who uses the memory, and how much is left
   dbgctl connect web db:5432       can web reach db:5432, and if not, why
   dbgctl path web https://api/     name, route, connection, TLS, HTTP: which of them is broken
+  dbgctl between web db:5432       does it end in web, on the way, or in db
   dbgctl port-forward web 8080     its port 8080 on this machine, published or not
   dbgctl attach web                a prompt: ask several questions, quickly
   dbgctl ps web -o json | jq .     the same answers for programs
@@ -124,6 +125,9 @@ impl Shared {
 pub(crate) enum Command {
     #[command(flatten)]
     Question(VerbAbout),
+    /// Tell where connections from one container to another end, looking at both (sends traffic)
+    #[command(after_help = between::EXAMPLES)]
+    Between(between::Args),
     /// Open a session: a prompt that answers at once, or one that stays for others
     #[command(after_help = attach::EXAMPLES)]
     Attach(attach::Args),

@@ -1,6 +1,7 @@
 //! What the engine knows of containers and images, as far as dbgctl asks.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// One container, in detail.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,20 @@ pub(crate) struct Container {
     pub(crate) privileged: bool,
     /// With or without the prefix "CAP_".
     pub(crate) added_capabilities: Vec<String>,
+    /// The networks that it was connected to. Empty if it shares the network namespace of another.
+    pub(crate) networks: Vec<Membership>,
+}
+
+/// A container's place in a network of the engine's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// As people call it.
+    pub(crate) network: String,
+    pub(crate) network_id: String,
+    /// IPv4 first. None while the container does not run.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// What the engine's resolver knows the container by there, apart from its name.
+    pub(crate) aliases: Vec<String>,
 }
 
 /// One container, as the engine lists it.

@@ -128,6 +128,11 @@ impl Attacher {
         Ok(Survey { target, sidecars, architecture, tagged })
     }
 
+    /// The container that the target's network namespace was made for: that one has its addresses.
+    pub(crate) async fn network_maker(&self, survey: &Survey) -> Result<Container, Error> {
+        target::network_maker(&self.engine, &survey.target).await
+    }
+
     /// All sidecars of dbgctl in this engine, those aside that serve no one any more: they are swept in the background.
     pub(crate) async fn sidecars(&self) -> Result<Vec<Summary>, EngineError> {
         let sidecars = self.engine.sidecars().await?;

@@ -134,19 +134,34 @@ pub(crate) fn must_run(target: &Container) -> Result<(), Error> {
 /// The namespaces that the target shares with its host, directly or through other containers.
 pub(crate) async fn host_namespaces(engine: &Engine, target: &Container) -> Result<Vec<&'static str>, Error> {
     let mut shared = Vec::new();
-    for (name, mode) in [("PID", &target.pid_mode), ("network", &target.network_mode)] {
-        let mut mode = mode.clone();
-        for _ in 0..MOST_LINKS {
-            if mode == "host" {
-                shared.push(name);
-            }
-            let Some(next) = mode.strip_prefix("container:") else { break };
-            let what = || format!("follow the {name} namespace of `{}` to the container {next}", target.name);
-            let next = engine.container(next).await.map_err(|error| Error::engine(what(), &error))?;
-            mode = if name == "PID" { next.pid_mode } else { next.network_mode };
-        }
+    if maker(engine, target, "PID", |container| &container.pid_mode).await?.pid_mode == "host" {
+        shared.push("PID");
+    }
+    if network_maker(engine, target).await?.network_mode == "host" {
+        shared.push("network");
     }
     Ok(shared)
+}
+
+/// The container that the target's network namespace was made for: itself, or the one that it joined.
+pub(crate) async fn network_maker(engine: &Engine, target: &Container) -> Result<Container, Error> {
+    maker(engine, target, "network", |container| &container.network_mode).await
+}
+
+async fn maker(
+    engine: &Engine,
+    target: &Container,
+    namespace: &str,
+    mode: fn(&Container) -> &str,
+) -> Result<Container, Error> {
+    let mut maker = target.clone();
+    for _ in 0..MOST_LINKS {
+        let Some(next) = mode(&maker).strip_prefix("container:") else { break };
+        let what =
+            || format!("follow the {namespace} namespace of `{}` to the container {next}", target.name);
+        maker = engine.container(next).await.map_err(|error| Error::engine(what(), &error))?;
+    }
+    Ok(maker)
 }
 
 /// Refuses a target whose namespaces are the host's: the sidecar would look at all of it, and outlive the target.

@@ -2,6 +2,7 @@
 
 mod agent;
 pub(crate) mod attach;
+pub(crate) mod between;
 mod cgroup;
 pub(crate) mod connect;
 pub(crate) mod cpu;
@@ -32,6 +33,7 @@ mod sample;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod stack;
+mod step;
 mod stream;
 pub(crate) mod tls;
 pub(crate) mod top;
@@ -185,6 +187,7 @@ impl Verb {
 pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -> Result<Exit, Error> {
     let (container, verb) = match command {
         Command::Question(question) => question.split(),
+        Command::Between(args) => return between::run(attacher, args, format).await,
         Command::Attach(args) => return attach::run(attacher, args, format).await,
         Command::Detach(args) => return detach::run(attacher, args).await,
         Command::Sessions(args) => return sessions::run(attacher, args, format).await,
@@ -214,20 +217,29 @@ pub(crate) async fn answer(
             reason: &attacher.options.reason,
         })?;
     }
+    match verb.ask(&agent_of(attacher, survey, sidecar), output, &mut Talk::stderr()).await {
+        Ok(exit) => Ok(exit),
+        Err(failure) => Err(explain(attacher, survey, sidecar, failure).await),
+    }
+}
+
+/// The agent of a sidecar, to be asked about its target.
+fn agent_of(attacher: &Attacher, survey: &Survey, sidecar: &Sidecar) -> Agent {
     let subject = Subject {
         name: survey.target.name.clone(),
         image: survey.target.image.clone(),
         level: sidecar.level.name(),
     };
-    let agent = Agent::new(sidecar.channel.clone(), subject, attacher.options.time_limit);
-    match verb.ask(&agent, output, &mut Talk::stderr()).await {
-        Ok(exit) => Ok(exit),
-        Err(Failure::Rpc(status)) => {
-            Err(diagnosis::explain(&attacher.engine, survey, sidecar, &status).await)
-        }
-        Err(Failure::Output(error)) => Err(unwritten(&error)),
-        Err(Failure::Here(error)) => Err(error),
-        Err(Failure::Request { because, suggestion }) => Err(Error::new("ask that", because, suggestion)),
+    Agent::new(sidecar.channel.clone(), subject, attacher.options.time_limit)
+}
+
+/// Why there is no answer, with what the engine knows.
+async fn explain(attacher: &Attacher, survey: &Survey, sidecar: &Sidecar, failure: Failure) -> Error {
+    match failure {
+        Failure::Rpc(status) => diagnosis::explain(&attacher.engine, survey, sidecar, &status).await,
+        Failure::Output(error) => unwritten(&error),
+        Failure::Here(error) => error,
+        Failure::Request { because, suggestion } => Error::new("ask that", because, suggestion),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `path`: everything on the way to a service, in order, until something is broken.
 
 mod destination;
-mod step;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,8 +14,8 @@ use dbgctl_proto::v1::tls_service_client::TlsServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, HttpOutcome, LookUpOutcome, TlsOutcome};
 
 use self::destination::Destination;
-use self::step::{Layer, Step};
 use super::agent::Agent;
+use super::step::{Layer, Step};
 use super::{Failure, Question, connect, dns, http, network, tls, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::{Output, Talk};

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerSummary, HealthConfig,
-    HostConfig, HostConfigLogConfig, ImageInspect,
+    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerSummary, EndpointSettings,
+    HealthConfig, HostConfig, HostConfigLogConfig, ImageInspect, NetworkSettings,
 };
 
-use crate::attach::facts::{Container, Image, State, Status, Summary};
+use crate::attach::facts::{Container, Image, Membership, State, Status, Summary};
 use crate::attach::spec::Spec;
 
 pub(super) fn create_body(spec: &Spec) -> ContainerCreateBody {
@@ -70,7 +70,25 @@ pub(super) fn container(found: ContainerInspectResponse) -> Container {
         userns_mode: host.userns_mode.unwrap_or_default(),
         privileged: host.privileged.unwrap_or_default(),
         added_capabilities: host.cap_add.unwrap_or_default(),
+        networks: memberships(found.network_settings.unwrap_or_default()),
     }
+}
+
+/// By the name of the network.
+fn memberships(settings: NetworkSettings) -> Vec<Membership> {
+    let membership = |(network, endpoint): (String, EndpointSettings)| Membership {
+        network,
+        network_id: endpoint.network_id.unwrap_or_default(),
+        // An address that there is not is an empty text.
+        addresses: [endpoint.ip_address, endpoint.global_ipv6_address]
+            .into_iter()
+            .filter_map(|address| address?.parse().ok())
+            .collect(),
+        aliases: endpoint.aliases.unwrap_or_default(),
+    };
+    let mut memberships: Vec<_> = settings.networks.unwrap_or_default().into_iter().map(membership).collect();
+    memberships.sort_by(|one, other| one.network.cmp(&other.network));
+    memberships
 }
 
 fn state(state: ContainerState) -> State {

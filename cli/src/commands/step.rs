@@ -6,38 +6,46 @@ use std::time::Duration;
 use crate::render::human::Took;
 use crate::render::{Column, Emphasis, Object, Row};
 
-/// What a connection stands on, from the bottom to the top.
+/// What a connection stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer {
+    /// The networks that two containers share.
+    Networks,
     Name,
     Route,
     Neighbour,
     Connection,
     Tls,
     Http,
+    /// The socket at the other end that takes connections.
+    Listener,
 }
 
 impl Layer {
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Networks => "networks",
             Self::Name => "name",
             Self::Route => "route",
             Self::Neighbour => "neighbour",
             Self::Connection => "connection",
             Self::Tls => "tls",
             Self::Http => "http",
+            Self::Listener => "listener",
         }
     }
 
     /// In a sentence: "broken at …".
     pub(super) fn words(self) -> &'static str {
         match self {
+            Self::Networks => "the networks",
             Self::Name => "the name",
             Self::Route => "the container's own routes",
             Self::Neighbour => "the local network",
             Self::Connection => "the connection",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
+            Self::Listener => "the listening socket",
         }
     }
 }
