@@ -1,7 +1,8 @@
 //! Networks that tests make: what listens in a target's, and another host beside it, with its routes and packet filters.
 
 use std::fs::File;
-use std::os::fd::AsRawFd as _;
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
 use serde_json::Value;
 
 use crate::{Ran, Target, dbgctl, run, skipped};
@@ -141,6 +143,17 @@ impl Network {
         self.ip(&format!("link set {own} up"));
         other.ip(&format!("link set {others} up"));
     }
+}
+
+/// Listens with room for one connection, and takes that room: nobody accepts.
+pub fn full_listener(address: &str) -> (OwnedFd, TcpStream) {
+    let address: SocketAddrV4 = address.parse().unwrap();
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let listener = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    bind(listener.as_raw_fd(), &SockaddrIn::from(address)).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let first = TcpStream::connect(address).unwrap();
+    (listener, first)
 }
 
 /// What is done again and again.

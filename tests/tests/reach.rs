@@ -1,12 +1,11 @@
 //! Whose fault is it? Each failure is made for real, and the verdict names the layer that is to blame.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::net::{SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
-use dbgctl_tests::network::{Network, can_make_networks};
+use dbgctl_tests::network::{Network, can_make_networks, full_listener};
 use dbgctl_tests::{Ran, Target, dbgctl};
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
 
 /// What `connect` says of a peer. A time-out must not hold up the test for long, and is long enough for ARP to give up.
 fn asked(target: &Target, peer: &str, options: &[&str]) -> Ran {
@@ -77,17 +76,6 @@ const ROWS: &[Row] = &[
         blames: &["no local address", "not its own"],
     },
 ];
-
-/// Listens with room for one connection, and takes that room: nobody accepts.
-fn full_listener(address: &str) -> (std::os::fd::OwnedFd, TcpStream) {
-    let address: SocketAddrV4 = address.parse().unwrap();
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let listener = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
-    bind(std::os::fd::AsRawFd::as_raw_fd(&listener), &SockaddrIn::from(address)).unwrap();
-    listen(&listener, Backlog::new(0).unwrap()).unwrap();
-    let first = TcpStream::connect(address).unwrap();
-    (listener, first)
-}
 
 #[test]
 fn the_verdict_names_whose_fault_it_is_however_it_fails() {

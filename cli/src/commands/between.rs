@@ -2,6 +2,7 @@
 
 mod far_end;
 mod judgement;
+mod near_end;
 mod networks;
 
 use std::net::IpAddr;
@@ -15,8 +16,9 @@ use dbgctl_proto::needs_of;
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, LookUpOutcome};
 
-use self::far_end::{FarEnd, Listener};
+use self::far_end::Listener;
 use self::judgement::{Facts, Fault, Place};
+use self::near_end::Transmitted;
 use self::networks::Meeting;
 use super::agent::Agent;
 use super::connect::peer::{Peer, with_port};
@@ -126,8 +128,7 @@ pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Resu
             let (verdict, findings) = near.answered(dns::look_up(&near.agent, name)).await?;
             story.named(name, &verdict, findings, &meeting.addresses);
         }
-        let before = far.answered(far_end::look(&far.agent)).await?;
-        story.go(&args, &meeting.addresses, &near, &far, before).await?;
+        story.go(&args, &meeting.addresses, &near, &far).await?;
     }
     let shown = unless_pipe_closed(story.show(&mut Output::stdout(format)));
     shown.map_err(|failure| match failure {
@@ -183,20 +184,23 @@ impl Story {
         addresses: &[IpAddr],
         near: &Side<'_>,
         far: &Side<'_>,
-        mut before: FarEnd,
     ) -> Result<(), Error> {
         for &ip in addresses {
             let (_, route) = near.answered(network::way(&near.agent, ip, None)).await?;
+            let before = far.answered(far_end::look(&far.agent, ip)).await?.counters;
+            let sent = near.answered(Transmitted::look(&near.agent)).await?;
             let attempt = near.answered(connect_to(&near.agent, ip, args)).await?;
-            let after = far.answered(far_end::look(&far.agent)).await?;
+            let all_sent = near.answered(Transmitted::look(&near.agent)).await?;
+            let after = far.answered(far_end::look(&far.agent, ip)).await?;
             let facts = Facts {
                 from: &self.from,
                 to: &self.to,
                 ip,
                 port: self.port,
                 attempt: &attempt,
+                left: all_sent.since(&sent, &attempt.interface),
                 far_end: &after,
-                meanwhile: after.counters.since(before.counters),
+                meanwhile: after.counters.since(before),
             };
             let (fault, listening) = (facts.judge(), listening(&facts));
             self.steps.push(listening);
@@ -217,7 +221,6 @@ impl Story {
             if is_connected {
                 return Ok(());
             }
-            before = after;
         }
         Ok(())
     }

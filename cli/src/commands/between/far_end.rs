@@ -1,6 +1,6 @@
 //! What the other container sees: who listens there, and what arrives.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 
 use dbgctl_proto::list::SocketNews;
@@ -10,6 +10,9 @@ use crate::commands::agent::Agent;
 use crate::commands::connect::peer::with_port;
 use crate::commands::{Failure, stream};
 use crate::render::cell;
+
+/// Where Docker's own resolver listens in networks of its users' making: no program of the container does.
+const ENGINES_RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 /// A listening socket of TCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl Listener {
 /// What there is to see at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FarEnd {
+    /// By port.
     pub(super) listeners: Vec<Listener>,
     /// Peers whose SYN was answered and who have not confirmed it.
     pub(super) half_open: Vec<IpAddr>,
@@ -60,7 +64,7 @@ pub(super) struct FarEnd {
 pub(super) struct Counters {
     /// Connections that found an accept queue full.
     pub(super) overflows: Option<u64>,
-    /// Packets of either version of IP, before any filter: RFC 4293, ipSystemStatsInReceives.
+    /// Packets of the address's version of IP, before any filter: RFC 4293, ipSystemStatsInReceives.
     pub(super) packets: Option<u64>,
     /// Segments of TCP, behind the filter: RFC 4022, tcpInSegs.
     pub(super) segments: Option<u64>,
@@ -78,8 +82,8 @@ impl Counters {
     }
 }
 
-/// Looks at it. Nothing is sent.
-pub(super) async fn look(agent: &Agent) -> Result<FarEnd, Failure> {
+/// Looks at what has to do with connections to that address. Nothing is sent.
+pub(super) async fn look(agent: &Agent, ip: IpAddr) -> Result<FarEnd, Failure> {
     let sockets = v1::ListSocketsRequest {
         protocols: vec![SocketProtocol::Tcp.into()],
         states: vec![SocketState::Listen.into(), SocketState::SynRecv.into(), SocketState::NewSynRecv.into()],
@@ -99,8 +103,12 @@ pub(super) async fn look(agent: &Agent) -> Result<FarEnd, Failure> {
     };
     let (listening, half_open): (Vec<_>, Vec<_>) =
         listing.rows.iter().partition(|socket| socket.state() == SocketState::Listen);
+    let mut listeners: Vec<_> =
+        listening.into_iter().filter_map(|socket| listener(socket, &owners)).collect();
+    listeners.retain(|listener| listener.ip != ENGINES_RESOLVER);
+    listeners.sort_by_key(|listener| (listener.port, listener.ip));
     Ok(FarEnd {
-        listeners: listening.into_iter().filter_map(|socket| listener(socket, &owners)).collect(),
+        listeners,
         half_open: half_open
             .into_iter()
             .filter_map(|socket| socket.peer.as_ref()?.ip())
@@ -108,8 +116,7 @@ pub(super) async fn look(agent: &Agent) -> Result<FarEnd, Failure> {
             .collect(),
         counters: Counters {
             overflows: header.listen_overflows,
-            packets: counter("IpInReceives")
-                .map(|v4| v4.saturating_add(counter("Ip6InReceives").unwrap_or_default())),
+            packets: counter(if ip.is_ipv4() { "IpInReceives" } else { "Ip6InReceives" }),
             segments: counter("TcpInSegs"),
         },
     })

@@ -40,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub(super) ip: IpAddr,
     pub(super) port: NonZeroU16,
     pub(super) attempt: &'a ConnectAttempt,
+    /// Packets that left through its interface meanwhile, those of others included. `None`: not known.
+    pub(super) left: Option<u64>,
     /// As it was when the attempt was over.
     pub(super) far_end: &'a FarEnd,
     /// What was counted there meanwhile.
@@ -140,6 +142,11 @@ impl Facts<'_> {
     fn timed_out(&self) -> Fault {
         let Self { to, from, meanwhile, .. } = self;
         let fault = |place, layer, because| Fault { place, layer, because };
+        let sent = 1 + u64::from(self.attempt.syn_retransmits.unwrap_or_default());
+        if let Some(left) = self.left.filter(|left| *left < sent) {
+            let why = format!("a firewall there drops it: of {sent} packets {left} were sent");
+            return fault(Place::From, Layer::Connection, self.never_left(&why));
+        }
         let full = self.listener().filter(|it| it.is_full());
         if let Some(listener) = full {
             let (waiting, limit) = listener.queue.unwrap_or_default();
@@ -173,35 +180,37 @@ impl Facts<'_> {
                 ),
             );
         }
-        match (meanwhile.packets, meanwhile.segments) {
-            (Some(0), _) => fault(
+        let (place, because) = match (meanwhile.packets, meanwhile.segments) {
+            (Some(0), _) => {
+                (Place::Between, format!("it is lost on the way: not one packet arrived at {to} meanwhile"))
+            }
+            (Some(packets), _) if packets < sent => (
                 Place::Between,
-                Layer::Connection,
-                format!("it is lost on the way: not one packet arrived at {to} meanwhile"),
+                format!(
+                    "it is lost on the way: {sent} packets were sent, and at {to} no more than {packets} arrived meanwhile"
+                ),
             ),
-            (Some(packets), Some(0)) => fault(
+            (Some(packets), Some(0)) => (
                 Place::To,
-                Layer::Connection,
                 format!(
                     "a firewall in {to} drops it: {packets} packets arrived there meanwhile, and none came through to TCP"
                 ),
             ),
-            (Some(packets), _) => fault(
+            (Some(packets), _) => (
                 Place::Between,
-                Layer::Connection,
                 format!(
                     "it is lost on the way or dropped by a firewall in {to}: {packets} packets arrived there meanwhile, \
                      which may be of others"
                 ),
             ),
-            (None, _) => fault(
+            (None, _) => (
                 Place::Between,
-                Layer::Connection,
                 format!(
                     "it is lost on the way or dropped by a firewall in {to}, whose counters can not be read"
                 ),
             ),
-        }
+        };
+        fault(place, Layer::Connection, because)
     }
 
     /// Whether the other end has answered an attempt of this address that was never confirmed.
@@ -234,6 +243,7 @@ mod tests {
     ) -> Option<(Place, Layer, String)> {
         let attempt = ConnectAttempt {
             outcome: outcome.into(),
+            syn_retransmits: Some(2),
             local: Some("172.18.0.2:40000".to_owned()),
             ..ConnectAttempt::default()
         };
@@ -244,6 +254,7 @@ mod tests {
             ip: "172.18.0.3".parse().unwrap(),
             port: NonZeroU16::new(5432).unwrap(),
             attempt: &attempt,
+            left: Some(3),
             far_end: &far_end,
             meanwhile,
         };
@@ -281,6 +292,7 @@ mod tests {
         assert!(because.contains("3 connections wait at 0.0.0.0:5432 (db, pid 7), 2 may"), "{because}");
         assert_eq!(silent(0, grew(2, 9, 9)).1, Layer::Listener, "it was full for a moment");
         assert_eq!(silent(0, grew(0, 0, 0)).0, Place::Between);
+        assert_eq!(silent(0, grew(0, 2, 0)).0, Place::Between, "fewer than were sent: those are of others");
         assert!(silent(0, grew(0, 3, 0)).2.contains("a firewall in db drops it: 3 packets"));
         assert!(silent(0, grew(0, 3, 3)).2.contains("may be of others"), "what is not known is not claimed");
         assert!(silent(0, Counters::default()).2.contains("can not be read"));
@@ -300,6 +312,7 @@ mod tests {
             ip: "172.18.0.3".parse().unwrap(),
             port: NonZeroU16::MIN,
             attempt: &attempt,
+            left: Some(3),
             far_end: &far_end,
             meanwhile: grew(0, 3, 3),
         };
