@@ -1,0 +1,333 @@
+//! DNS, and what has taken its messages over: mDNS and LLMNR.
+
+mod data;
+mod words;
+
+use std::fmt::{self, Display};
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder, DecodeError};
+
+pub use self::data::Data;
+use self::words::{KindName, ShownName, code_word, operation_word};
+use crate::decode::{Next, Step};
+use crate::packet::Layer;
+use crate::span::{Fault, Span};
+
+const HEADER_LENGTH: usize = 12;
+
+/// Questions and records that are shown of one message.
+const MOST_SHOWN: usize = 8;
+
+/// Which relative of DNS it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// RFC 1035, over UDP.
+    Dns,
+    /// The same over TCP.
+    DnsOverTcp,
+    /// Multicast DNS, RFC 6762.
+    Mdns,
+    /// Link-local multicast name resolution, RFC 4795.
+    Llmnr,
+}
+
+/// A message of the DNS: RFC 1035, read as far as it was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dns<'a> {
+    /// Which relative of DNS it is.
+    pub dialect: Dialect,
+    /// Identification.
+    pub id: u16,
+    flags: u16,
+    counts: [u16; 4],
+    message: Span<'a>,
+}
+
+/// A question of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// About which name.
+    pub name: Name,
+    /// For which records.
+    pub kind: RecordType,
+    /// In which class; 1 is the internet. The highest bit means something else in mDNS.
+    pub class: u16,
+}
+
+/// A record of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Of which name.
+    pub name: Name,
+    /// Of which type.
+    pub kind: RecordType,
+    /// In which class; 1 is the internet. The highest bit means something else in mDNS.
+    pub class: u16,
+    /// For how long it may be kept.
+    pub ttl_seconds: u32,
+    /// What it says.
+    pub data: Data<'a>,
+}
+
+/// What a message consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// What is asked.
+    Question(Question),
+    /// What is answered, or said beside.
+    Record(Section, Record<'a>),
+}
+
+/// Where in a message a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// It answers.
+    Answer,
+    /// It says who would know.
+    Authority,
+    /// It helps.
+    Additional,
+}
+
+/// Reads a message if it looks like one; else it is some payload.
+pub(crate) fn read(dialect: Dialect, span: Span<'_>) -> Option<Step<'_>> {
+    let message = match dialect {
+        // A message over TCP has its length before it, and may have others after it.
+        Dialect::DnsOverTcp => span.after(2).first(span.u16(0).ok()?.into()),
+        _ => span,
+    };
+    let header: [u8; HEADER_LENGTH] = message.array(0).ok()?;
+    let [id, flags, questions, answers, authorities, additionals] =
+        [0, 2, 4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+    let layer = Dns { dialect, id, flags, counts: [questions, answers, authorities, additionals], message };
+    Some(Step::to(Layer::Dns(layer), Next::Nothing, span.after(HEADER_LENGTH)))
+}
+
+/// Whether bytes begin like a message of the DNS that asks one thing: for ports that could be anyone's.
+pub(crate) fn is_likely(span: Span<'_>) -> bool {
+    let word = |at| span.u16(at).unwrap_or(u16::MAX);
+    // Opcode QUERY, the reserved bit not set, one question, and not more records than fit.
+    word(2) & 0x7840 == 0 && word(4) == 1 && [6, 8, 10].iter().all(|&at| word(at) < 64)
+}
+
+impl<'a> Dns<'a> {
+    /// Whether it is an answer.
+    pub fn is_response(&self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+
+    /// What the server says of the question. `None` in a question. Without the upper bits that an OPT record may add.
+    pub fn response_code(&self) -> Option<ResponseCode> {
+        self.is_response().then(|| ResponseCode::from_low(self.code()))
+    }
+
+    /// Whether the answer did not fit.
+    pub fn is_truncated(&self) -> bool {
+        self.flags & 0x0200 != 0
+    }
+
+    /// Whether the server is the authority.
+    pub fn is_authoritative(&self) -> bool {
+        self.flags & 0x0400 != 0
+    }
+
+    /// Whether the server is asked to ask others.
+    pub fn is_recursion_desired(&self) -> bool {
+        self.flags & 0x0100 != 0
+    }
+
+    /// What kind of question it is; 0 is the usual one.
+    pub fn operation(&self) -> u8 {
+        self.flags.to_be_bytes()[0] >> 3 & 0xf
+    }
+
+    /// How many questions, answers, authorities and additional records the header promises.
+    pub fn counts(&self) -> [u16; 4] {
+        self.counts
+    }
+
+    /// Questions and records, in the order of the message. Ends at the first that can not be read, with why.
+    pub fn items(&self) -> Items<'a> {
+        Items { message: self.message, at: HEADER_LENGTH, left: self.counts, has_failed: false }
+    }
+
+    fn code(&self) -> u8 {
+        self.flags.to_be_bytes()[1] & 0xf
+    }
+
+    fn is_multicast(&self) -> bool {
+        self.dialect == Dialect::Mdns
+    }
+}
+
+/// Questions and records of a message, one after the other.
+pub struct Items<'a> {
+    message: Span<'a>,
+    at: usize,
+    left: [u16; 4],
+    has_failed: bool,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<Item<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let section = self.left.iter().position(|&left| left > 0)?;
+        if self.has_failed {
+            return None;
+        }
+        self.left[section] -= 1;
+        let item = match section {
+            0 => self.question().map(Item::Question),
+            1 => self.record().map(|record| Item::Record(Section::Answer, record)),
+            2 => self.record().map(|record| Item::Record(Section::Authority, record)),
+            _ => self.record().map(|record| Item::Record(Section::Additional, record)),
+        };
+        self.has_failed = item.is_err();
+        Some(item)
+    }
+}
+
+impl<'a> Items<'a> {
+    fn question(&mut self) -> Result<Question, Fault> {
+        let name = self.name()?;
+        let question =
+            Question { name, kind: self.message.u16(self.at)?.into(), class: self.message.u16(self.at + 2)? };
+        self.at += 4;
+        Ok(question)
+    }
+
+    fn record(&mut self) -> Result<Record<'a>, Fault> {
+        let name = self.name()?;
+        let at = self.at;
+        let kind = RecordType::from(self.message.u16(at)?);
+        let length = usize::from(self.message.u16(at + 8)?);
+        let data = Data::parse(self.message, kind, at + 10, length)?;
+        self.at = at + 10 + length;
+        Ok(Record {
+            name,
+            kind,
+            class: self.message.u16(at + 2)?,
+            ttl_seconds: self.message.u32(at + 4)?,
+            data,
+        })
+    }
+
+    fn name(&mut self) -> Result<Name, Fault> {
+        let (name, end) = name_at(self.message, self.at)?;
+        self.at = end;
+        Ok(name)
+    }
+}
+
+/// The name that begins there, and where it ends. Pointers lead backwards only, and a name has at most 255 bytes.
+fn name_at(message: Span<'_>, at: usize) -> Result<(Name, usize), Fault> {
+    let start = u16::try_from(at).map_err(|_| Fault::Bad("too long"))?;
+    let mut decoder = BinDecoder::new(message.bytes()).clone(start);
+    match Name::read(&mut decoder) {
+        Ok(name) => Ok((name, decoder.index())),
+        Err(DecodeError::InsufficientBytes) if message.is_cut() => Err(Fault::Cut),
+        Err(_) => Err(Fault::Bad("name")),
+    }
+}
+
+impl Display for Dns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.dialect {
+            Dialect::Dns | Dialect::DnsOverTcp => "DNS ",
+            Dialect::Mdns => "mDNS ",
+            Dialect::Llmnr => "LLMNR ",
+        })?;
+        // All messages of mDNS have the same.
+        if !self.is_multicast() || self.id != 0 {
+            write!(f, "{} ", self.id)?;
+        }
+        self.fmt_flags(f)?;
+        let mut asked = None;
+        let mut left = MOST_SHOWN;
+        for item in self.items() {
+            if left == 0 {
+                return f.write_str(", …");
+            }
+            left -= 1;
+            match item {
+                Ok(Item::Question(question)) => {
+                    self.fmt_question(&question, f)?;
+                    asked = asked.or(Some(question.name));
+                }
+                Ok(Item::Record(section, record)) => self.fmt_record(section, &record, asked.as_ref(), f)?,
+                Err(Fault::Cut) => return f.write_str(" [cut]"),
+                Err(Fault::Bad(what)) => return write!(f, " [bad {what}]"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Dns<'_> {
+    fn fmt_flags(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(operation_word(self.operation()))?;
+        let [_, answers, authorities, additionals] = self.counts;
+        if self.is_response() {
+            f.write_str("answer ")?;
+            code_word(self.code()).fmt(f)?;
+            write!(f, " {answers}/{authorities}/{additionals}")?;
+        } else {
+            f.write_str("query")?;
+            if !self.is_recursion_desired() && self.dialect == Dialect::Dns {
+                f.write_str(" without recursion")?;
+            }
+        }
+        if self.is_authoritative() && !self.is_multicast() {
+            f.write_str(" authoritative")?;
+        }
+        if self.is_truncated() { f.write_str(" truncated") } else { Ok(()) }
+    }
+
+    fn fmt_question(&self, question: &Question, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ", {}?", KindName(question.kind))?;
+        let class = self.class(question.class);
+        if class.0 != 1 {
+            write!(f, " class {}", class.0)?;
+        }
+        if class.1 {
+            f.write_str(" by unicast")?;
+        }
+        write!(f, " {}", ShownName(&question.name))
+    }
+
+    /// Without the name if it is the one that was asked for.
+    fn fmt_record(
+        &self,
+        section: Section,
+        record: &Record<'_>,
+        asked: Option<&Name>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        // It is about the message, not about a name.
+        if record.kind == RecordType::OPT {
+            return write!(f, ", EDNS {} bytes", record.class);
+        }
+        f.write_str(match section {
+            Section::Answer => ", ",
+            Section::Authority => ", authority ",
+            Section::Additional => ", additional ",
+        })?;
+        if asked != Some(&record.name) {
+            write!(f, "{} ", ShownName(&record.name))?;
+        }
+        KindName(record.kind).fmt(f)?;
+        let class = self.class(record.class);
+        if class.0 != 1 {
+            write!(f, " class {}", class.0)?;
+        }
+        record.data.fmt(f)
+    }
+
+    /// A class, and the highest bit, which is not part of it in mDNS: RFC 6762, 5.4 and 10.2.
+    fn class(&self, class: u16) -> (u16, bool) {
+        if self.is_multicast() { (class & 0x7fff, class & 0x8000 != 0) } else { (class, false) }
+    }
+}
