@@ -138,6 +138,11 @@ impl<'a> Dns<'a> {
         self.flags & 0x0100 != 0
     }
 
+    /// Whether the server would ask others.
+    pub fn is_recursion_available(&self) -> bool {
+        self.flags & 0x0080 != 0
+    }
+
     /// What kind of question it is; 0 is the usual one.
     pub fn operation(&self) -> u8 {
         self.flags.to_be_bytes()[0] >> 3 & 0xf

@@ -7,7 +7,6 @@ use pnet_packet::vlan::VlanPacket;
 
 use crate::decode::{Next, Step};
 use crate::escape::Hardware;
-use crate::ip::ethertype_name;
 use crate::packet::Layer;
 use crate::span::{Fault, Span};
 
@@ -194,7 +193,7 @@ impl Display for Vlan {
 impl Display for Llc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.snap {
-            Some(([0, 0, 0], kind)) => write!(f, "SNAP {}", ethertype_name(kind)),
+            Some(([0, 0, 0], _)) => f.write_str("SNAP"),
             Some((organization, protocol)) => {
                 write!(f, "SNAP organization {} protocol {protocol:#06x}", Hardware(&organization))
             }

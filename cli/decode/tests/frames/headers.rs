@@ -19,12 +19,13 @@ pub(crate) fn vlan(kind: u16, tag: u16, payload: &[u8]) -> Vec<u8> {
     [&tag.to_be_bytes()[..], &kind.to_be_bytes(), payload].concat()
 }
 
-pub(crate) fn cooked_v1(kind: u16, payload: &[u8]) -> Vec<u8> {
-    [&[0, 4, 0, 1, 0, 6][..], &HARDWARE[0], &[0, 0], &kind.to_be_bytes(), payload].concat()
+pub(crate) fn cooked_v1(direction: u8, kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&[0, direction, 0, 1, 0, 6][..], &HARDWARE[0], &[0, 0], &kind.to_be_bytes(), payload].concat()
 }
 
-pub(crate) fn cooked_v2(kind: u16, payload: &[u8]) -> Vec<u8> {
-    [&kind.to_be_bytes()[..], &[0, 0, 0, 0, 0, 7, 0, 1, 4, 6], &HARDWARE[0], &[0, 0], payload].concat()
+pub(crate) fn cooked_v2(direction: u8, kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&kind.to_be_bytes()[..], &[0, 0, 0, 0, 0, 7, 0, 1, direction, 6], &HARDWARE[0], &[0, 0], payload]
+        .concat()
 }
 
 pub(crate) fn arp(operation: u16, sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {

@@ -15,8 +15,8 @@ pub(crate) fn mix(seed: u64, link: u16, count: usize) -> Vec<Vec<u8>> {
         let (kind, packet) = network(&mut dice);
         frames.push(match link {
             1 => link_layer(&mut dice, kind, &packet),
-            276 => cooked_v2(kind, &packet),
-            113 => cooked_v1(kind, &packet),
+            276 => cooked_v2(dice.byte() % 5, kind, &packet),
+            113 => cooked_v1(dice.byte() % 5, kind, &packet),
             0 if kind == 0x0800 => [&2_u32.to_le_bytes()[..], &packet].concat(),
             12 if kind == 0x0800 || kind == 0x86dd => packet,
             _ => continue,

@@ -8,7 +8,7 @@ mod mix;
 
 pub(crate) use self::application::*;
 pub(crate) use self::headers::*;
-pub(crate) use self::mix::{LINKS, mix};
+pub(crate) use self::mix::*;
 
 /// Numbers that look random and are the same in every run: splitmix64.
 pub(crate) struct Dice(u64);

@@ -1,0 +1,103 @@
+//! What we say of ten thousand packets is what tcpdump says of them.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+mod facts;
+mod frames;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::process::Command;
+
+use dbgctl_decode::{LinkType, packet};
+use facts::{Fact, facts};
+use frames::mix;
+
+/// Link type, frames.
+const CAPTURES: [(u16, usize); 5] = [(1, 8_000), (276, 500), (113, 500), (0, 500), (12, 500)];
+
+/// A capture file of version 2.4, in microseconds.
+fn pcap(link: u16, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x4_0000, u32::from(link)] {
+        file.extend_from_slice(&u32::to_le_bytes(word));
+    }
+    for (at, frame) in frames.iter().enumerate() {
+        let length = u32::try_from(frame.len()).unwrap();
+        for word in [1_700_000_000, u32::try_from(at).unwrap(), length, length] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+        file.extend_from_slice(frame);
+    }
+    file
+}
+
+/// What tcpdump says of each packet, as one line each. `None` if there is no tcpdump.
+fn tcpdump(link: u16, frames: &[Vec<u8>]) -> Option<Vec<String>> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mix.pcap");
+    fs::write(&path, pcap(link, frames)).unwrap();
+    let run = Command::new("tcpdump")
+        .args(["--number", "-nn", "-t", "-S", "-vv", "-e", "-r"])
+        .arg(&path)
+        .env("LC_ALL", "C")
+        .output();
+    let run = match run {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        run => run.unwrap(),
+    };
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let mut packets: Vec<String> = Vec::new();
+    for line in String::from_utf8_lossy(&run.stdout).lines() {
+        let number = format!("{:5}  ", packets.len() + 1);
+        match line.strip_prefix(&number) {
+            Some(first) => packets.push(first.to_owned()),
+            None => {
+                let last = packets.last_mut().unwrap();
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+        }
+    }
+    assert_eq!(packets.len(), frames.len(), "tcpdump tells of each packet");
+    Some(packets)
+}
+
+/// What is missing in `text`, in which `words` come one after the other.
+fn missing<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut rest = text;
+    for word in words {
+        match rest.find(word) {
+            Some(at) => rest = &rest[at + word.len()..],
+            None => return Some(format!("no {word:?} in {rest:?}")),
+        }
+    }
+    None
+}
+
+#[test]
+fn ten_thousand_packets_are_told_as_tcpdump_tells_them() {
+    let mut told = 0;
+    let mut complaints = Vec::new();
+    for (seed, (dlt, count)) in (1..).zip(CAPTURES) {
+        let frames = mix(seed, dlt, count);
+        let Some(theirs) = tcpdump(dlt, &frames) else {
+            eprintln!("skipped: there is no tcpdump on this machine to compare with");
+            return;
+        };
+        for (frame, theirs) in frames.iter().zip(&theirs) {
+            let packet = packet(LinkType::from_dlt(dlt).unwrap(), frame, u32::try_from(frame.len()).unwrap());
+            let ours = packet.summary().with_link().to_string();
+            let facts = facts(&packet);
+            let by_us = missing(&ours, facts.iter().map(|Fact { ours, .. }| ours.as_str()));
+            let by_them = missing(theirs, facts.iter().map(|Fact { theirs, .. }| theirs.as_str()));
+            if let Some(what) = by_us.or(by_them) {
+                complaints.push(format!("{what}\nours   {ours}\ntheirs {theirs}\n"));
+            }
+            told += facts.len();
+        }
+    }
+    let first = complaints.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(complaints.is_empty(), "{} disagreements, the first are:\n{first}", complaints.len());
+    assert!(told > 50_000, "only {told} things were compared");
+}
