@@ -11,6 +11,9 @@ use crate::span::Span;
 /// Where options begin: after the header and the magic cookie.
 const OPTIONS_AT: usize = 240;
 
+/// Bytes of options that are read: what fits into a frame.
+const LONGEST_OPTIONS: usize = 1_500;
+
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
 /// A message of DHCP: RFC 2131, with options of RFC 2132.
@@ -61,7 +64,7 @@ pub(crate) fn read(span: Span<'_>) -> Option<Step<'_>> {
         is_cut: span.is_cut(),
     };
     if span.array(OPTIONS_AT - COOKIE.len()) == Ok(COOKIE) {
-        layer.read_options(span.after(OPTIONS_AT));
+        layer.read_options(span.after(OPTIONS_AT).first(LONGEST_OPTIONS));
     }
     Some(Step::to(Layer::Dhcp(layer), Next::Nothing, span.after(OPTIONS_AT)))
 }

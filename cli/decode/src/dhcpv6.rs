@@ -7,6 +7,9 @@ use crate::decode::{Next, Step};
 use crate::packet::Layer;
 use crate::span::Span;
 
+/// Bytes of options that are read: what fits into a frame.
+const LONGEST_OPTIONS: usize = 1_500;
+
 /// A message of DHCPv6: RFC 8415.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dhcpv6 {
@@ -37,7 +40,7 @@ pub(crate) fn read(span: Span<'_>) -> Option<Step<'_>> {
         is_cut: span.is_cut(),
     };
     let options = span.after(if is_relayed { 34 } else { 4 });
-    layer.read_options(options);
+    layer.read_options(options.first(LONGEST_OPTIONS));
     Some(Step::to(Layer::Dhcpv6(layer), Next::Nothing, options))
 }
 

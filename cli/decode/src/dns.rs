@@ -20,6 +20,12 @@ const HEADER_LENGTH: usize = 12;
 /// Questions and records that are shown of one message.
 const MOST_SHOWN: usize = 8;
 
+/// Pointers of one name that are followed.
+const MOST_POINTERS: usize = 16;
+
+/// Labels of a name: each takes at least two of its 255 bytes, and the root one.
+const MOST_LABELS: usize = 127;
+
 /// Which relative of DNS it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -229,6 +235,9 @@ impl<'a> Items<'a> {
 
 /// The name that begins there, and where it ends. Pointers lead backwards only, and a name has at most 255 bytes.
 fn name_at(message: Span<'_>, at: usize) -> Result<(Name, usize), Fault> {
+    if has_many_pointers(message, at) {
+        return Err(Fault::Bad("name"));
+    }
     let start = u16::try_from(at).map_err(|_| Fault::Bad("too long"))?;
     let mut decoder = BinDecoder::new(message.bytes()).clone(start);
     match Name::read(&mut decoder) {
@@ -236,6 +245,27 @@ fn name_at(message: Span<'_>, at: usize) -> Result<(Name, usize), Fault> {
         Err(DecodeError::InsufficientBytes) if message.is_cut() => Err(Fault::Cut),
         Err(_) => Err(Fault::Bad("name")),
     }
+}
+
+/// Whether a name leads from pointer to pointer, as no server writes it. The library follows as many as fit, which takes
+/// it long enough to be worth sending.
+fn has_many_pointers(message: Span<'_>, mut at: usize) -> bool {
+    let mut pointers = 0;
+    for _ in 0..MOST_LABELS + MOST_POINTERS {
+        at = match message.u8(at) {
+            Err(_) | Ok(0) => return false,
+            Ok(length @ 1..0xc0) => at + 1 + usize::from(length),
+            Ok(_) => {
+                pointers += 1;
+                match message.u16(at) {
+                    Ok(pointer) if pointers <= MOST_POINTERS => usize::from(pointer & 0x3fff),
+                    Ok(_) => return true,
+                    Err(_) => return false,
+                }
+            }
+        };
+    }
+    true
 }
 
 impl Display for Dns<'_> {

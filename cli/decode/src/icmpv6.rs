@@ -10,6 +10,9 @@ use crate::packet::Layer;
 use crate::quote::Quote;
 use crate::span::{Fault, Span};
 
+/// Options that are looked through.
+const MOST_OPTIONS: usize = 32;
+
 /// A message of ICMPv6: RFC 4443 (errors and echo), RFC 4861 (neighbours), RFC 2710 and RFC 3810 (multicast).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Icmpv6 {
@@ -154,7 +157,7 @@ pub(crate) fn read(span: Span<'_>) -> Result<Step<'_>, Fault> {
 
 /// The value of the first option of that kind (RFC 4861, 4.6), as far as it was captured.
 fn option(mut span: Span<'_>, wanted: u8) -> Option<Span<'_>> {
-    loop {
+    for _ in 0..MOST_OPTIONS {
         let [kind, length @ 1..=255] = span.array(0).ok()? else { return None };
         let length = usize::from(length) * 8;
         if kind == wanted {
@@ -162,6 +165,7 @@ fn option(mut span: Span<'_>, wanted: u8) -> Option<Span<'_>> {
         }
         span = span.after(length);
     }
+    None
 }
 
 fn hardware_option(span: Span<'_>, wanted: u8) -> Option<[u8; 6]> {

@@ -59,13 +59,12 @@ impl Summary<'_> {
             self.write_layer(layer, ports, out)?;
             separator = if layer.is_link() || matches!(layer, Layer::Vlan(_)) { ", " } else { ": " };
         }
-        let space = if separator.is_empty() { "" } else { " " };
         match self.packet.ending() {
             Ending::Whole if separator.is_empty() => write!(out, "length {}", self.packet.length()),
             Ending::Whole => Ok(()),
-            Ending::Cut(what) => write!(out, "{space}[{what} cut]"),
-            Ending::Bad(what, why) => write!(out, "{space}[bad {what}: {why}]"),
-            Ending::Deeper => write!(out, "{space}[more packets inside]"),
+            Ending::Cut(what) => write!(out, "{separator}[{what} cut]"),
+            Ending::Bad(what, why) => write!(out, "{separator}[bad {what}: {why}]"),
+            Ending::Deeper => write!(out, "{separator}[more packets inside]"),
         }
     }
 

@@ -13,6 +13,9 @@ const HANDSHAKE_HEADER: usize = 4;
 /// Records that are named of one segment.
 const MOST_RECORDS: usize = 4;
 
+/// Extensions of a hello that are looked through.
+const MOST_EXTENSIONS: usize = 64;
+
 /// Protocols that are named of one list.
 const MOST_PROTOCOLS: usize = 4;
 
@@ -123,7 +126,8 @@ fn hello(body: Span<'_>, length: usize, is_client: bool) -> Hello<'_> {
     let mut hello = Hello { is_partial: body.bytes().len() < length, ..Hello::default() };
     hello.version = body.u16(0).unwrap_or_default();
     if let Some(mut extensions) = extensions(body, is_client) {
-        while let (Ok(kind), Ok(length)) = (extensions.u16(0), extensions.u16(2)) {
+        for _ in 0..MOST_EXTENSIONS {
+            let (Ok(kind), Ok(length)) = (extensions.u16(0), extensions.u16(2)) else { break };
             hello.read_extension(kind, extensions.after(4).first(length.into()), is_client);
             extensions = extensions.after(4 + usize::from(length));
         }

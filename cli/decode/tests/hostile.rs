@@ -5,7 +5,7 @@
 mod frames;
 
 use dbgctl_decode::{LONGEST_SUMMARY, LinkType, Origin, Packet, packet};
-use frames::{Dice, LINKS, mix};
+use frames::{Dice, LINKS, mix, mutate};
 use proptest::prelude::*;
 
 fn link(dlt: u16) -> LinkType {
@@ -43,32 +43,6 @@ fn look_at(dlt: u16, bytes: &[u8], wire_length: u32) {
     if let Some(dns) = packet.dns() {
         // Each item takes bytes, and the first that can not be read is the last.
         assert!(dns.items().count() <= bytes.len() + 1);
-    }
-}
-
-/// Changes a frame as a hostile sender might: bytes with a meaning, lengths, cuts, parts of others.
-fn mutate(frame: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-    for _ in 0..1 + dice.below(4) {
-        if frame.is_empty() {
-            return;
-        }
-        let at = dice.below(frame.len());
-        match dice.below(6) {
-            0 => frame[at] = dice.byte(),
-            1 => frame[at] = dice.one_of(&[0, 1, 0x7f, 0x80, 0xc0, 0xff]),
-            2 => frame[at] ^= 1 << dice.below(8),
-            3 => frame.truncate(at),
-            4 => {
-                let part = &other[dice.below(other.len() + 1).min(other.len())..];
-                let count = part.len().min(frame.len() - at).min(40);
-                frame[at..at + count].copy_from_slice(&part[..count]);
-            }
-            _ => {
-                let part = frame[at..].to_vec();
-                let count = part.len().min(64);
-                frame.splice(at..at, part[..count].iter().copied());
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Frames made up byte by byte, so that a second reader can say what is in them.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
 mod application;
 mod headers;
@@ -55,5 +55,31 @@ impl Dice {
 
     pub(crate) fn is_one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
+    }
+}
+
+/// Changes a frame as a hostile sender might: bytes with a meaning, lengths, cuts, parts of others.
+pub(crate) fn mutate(frame: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
+    for _ in 0..1 + dice.below(4) {
+        if frame.is_empty() {
+            return;
+        }
+        let at = dice.below(frame.len());
+        match dice.below(6) {
+            0 => frame[at] = dice.byte(),
+            1 => frame[at] = dice.one_of(&[0, 1, 0x7f, 0x80, 0xc0, 0xff]),
+            2 => frame[at] ^= 1 << dice.below(8),
+            3 => frame.truncate(at),
+            4 => {
+                let part = &other[dice.below(other.len() + 1).min(other.len())..];
+                let count = part.len().min(frame.len() - at).min(40);
+                frame[at..at + count].copy_from_slice(&part[..count]);
+            }
+            _ => {
+                let part = frame[at..].to_vec();
+                let count = part.len().min(64);
+                frame.splice(at..at, part[..count].iter().copied());
+            }
+        }
     }
 }
