@@ -212,6 +212,13 @@ pub struct Origin {
     pub acknowledgement: u32,
 }
 
+impl Origin {
+    /// The same for packets of the other direction.
+    pub(crate) fn turned(self) -> Self {
+        Self { sequence: self.acknowledgement, acknowledgement: self.sequence }
+    }
+}
+
 /// A header in words.
 pub(crate) struct TcpText<'a>(pub(crate) &'a Tcp<'a>, pub(crate) Origin);
 

@@ -7,7 +7,7 @@ mod frames;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use dbgctl_decode::{Ending, Layer, LinkType, Origin, TcpFlags, packet};
+use dbgctl_decode::{Ending, Layer, LinkType, Origin, Origins, TcpFlags, packet};
 use frames::*;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -73,6 +73,38 @@ fn a_connection_is_told_by_flags_numbers_and_options() {
     assert_eq!(packet.addresses(), Some((CLIENT.into(), SERVER.into())));
     assert_eq!((packet.ports(), packet.protocol()), (Some((40_000, 443)), Some(6)));
     assert!(packet.tcp_flags().unwrap().contains(TcpFlags::PSH));
+}
+
+#[test]
+fn numbers_are_told_from_where_a_connection_began() {
+    let mut origins = Origins::default();
+    let mut said = |from_client: bool, flags, sequence: u32, acknowledgement: u32, payload: &[u8]| {
+        let segment = Segment { flags, sequence, acknowledgement, ..segment(flags) };
+        let (ip, segment) = if from_client {
+            (v4(), segment)
+        } else {
+            let ip = V4 { source: SERVER, destination: CLIENT, ..v4() };
+            (ip, Segment { source: segment.destination, destination: segment.source, ..segment })
+        };
+        let frame = ethernet(0x0800, &Network::V4(ip).tcp(&segment, payload));
+        let packet = packet(LinkType::Ethernet, &frame, u32::try_from(frame.len()).unwrap());
+        let origin = origins.of(&packet);
+        let line = packet.summary().relative_to(origin).to_string();
+        let (_, numbers) = line.split_once("], ").unwrap();
+        numbers.split_once(", win").unwrap().0.to_owned()
+    };
+    let (client, server) = (u32::MAX - 1, 5_000);
+    assert_eq!(said(true, 0x02, client, 0, &[]), "seq 4294967294");
+    assert_eq!(said(false, 0x12, server, client.wrapping_add(1), &[]), "seq 5000, ack 4294967295");
+    assert_eq!(said(true, 0x10, client.wrapping_add(1), server + 1, &[]), "ack 1");
+    // Over the end of numbers.
+    assert_eq!(said(true, 0x18, client.wrapping_add(1), server + 1, &[0; 9]), "seq 1:10, ack 1");
+    assert_eq!(said(false, 0x18, server + 1, client.wrapping_add(10), &[0; 4]), "seq 1:5, ack 10");
+    assert_eq!(said(true, 0x11, client.wrapping_add(10), server + 5, &[]), "seq 10, ack 5");
+    // The same ports once more.
+    assert_eq!(said(true, 0x02, 77, 0, &[]), "seq 77");
+    assert_eq!(said(false, 0x12, 99, 78, &[]), "seq 99, ack 78");
+    assert_eq!(said(true, 0x10, 78, 100, &[]), "ack 1");
 }
 
 #[test]

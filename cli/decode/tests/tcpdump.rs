@@ -9,9 +9,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::process::Command;
 
-use dbgctl_decode::{LinkType, packet};
+use dbgctl_decode::{LinkType, Origins, packet};
 use facts::{Fact, facts};
-use frames::mix;
+use frames::{Dice, Network, Segment, ethernet, mix};
 
 /// Link type, frames.
 const CAPTURES: [(u16, usize); 5] = [(1, 8_000), (276, 500), (113, 500), (0, 500), (12, 500)];
@@ -33,13 +33,14 @@ fn pcap(link: u16, frames: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// What tcpdump says of each packet, as one line each. `None` if there is no tcpdump.
-fn tcpdump(link: u16, frames: &[Vec<u8>]) -> Option<Vec<String>> {
+fn tcpdump(link: u16, frames: &[Vec<u8>], options: &[&str]) -> Option<Vec<String>> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mix.pcap");
     fs::write(&path, pcap(link, frames)).unwrap();
     let run = Command::new("tcpdump")
-        .args(["--number", "-nn", "-t", "-S", "-vv", "-e", "-r"])
+        .args(["--number", "-nn", "-t", "-r"])
         .arg(&path)
+        .args(options)
         .env("LC_ALL", "C")
         .output();
     let run = match run {
@@ -75,15 +76,18 @@ fn missing<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<Strin
     None
 }
 
+fn without_tcpdump() {
+    eprintln!("skipped: there is no tcpdump on this machine to compare with");
+}
+
 #[test]
 fn ten_thousand_packets_are_told_as_tcpdump_tells_them() {
     let mut told = 0;
     let mut complaints = Vec::new();
     for (seed, (dlt, count)) in (1..).zip(CAPTURES) {
         let frames = mix(seed, dlt, count);
-        let Some(theirs) = tcpdump(dlt, &frames) else {
-            eprintln!("skipped: there is no tcpdump on this machine to compare with");
-            return;
+        let Some(theirs) = tcpdump(dlt, &frames, &["-S", "-vv", "-e"]) else {
+            return without_tcpdump();
         };
         for (frame, theirs) in frames.iter().zip(&theirs) {
             let packet = packet(LinkType::from_dlt(dlt).unwrap(), frame, u32::try_from(frame.len()).unwrap());
@@ -100,4 +104,52 @@ fn ten_thousand_packets_are_told_as_tcpdump_tells_them() {
     let first = complaints.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(complaints.is_empty(), "{} disagreements, the first are:\n{first}", complaints.len());
     assert!(told > 50_000, "only {told} things were compared");
+}
+
+/// Packets of a few connections, of which some were open before, in any order, and with the same ports again.
+fn conversations() -> Vec<Vec<u8>> {
+    let mut dice = Dice::new(11);
+    let networks: Vec<Network> = (0..20).map(|_| Network::any(&mut dice)).collect();
+    let segments: Vec<Segment> = (0..20).map(|_| Segment::any(&mut dice)).collect();
+    let packet = |dice: &mut Dice| {
+        let at = dice.below(networks.len());
+        let (ip, segment) = (networks[at], segments[at].clone());
+        let (sequence, acknowledgement) = (
+            segment.sequence.wrapping_add(dice.long() % 9_999),
+            segment.acknowledgement.wrapping_add(dice.long() % 9_999),
+        );
+        let payload = vec![0xee; dice.below(4) * 100];
+        let flags = if dice.is_one_in(20) {
+            dice.one_of(&[0x02, 0x12, 0x04])
+        } else {
+            dice.one_of(&[0x10, 0x18, 0x11])
+        };
+        if dice.is_one_in(2) {
+            let segment = Segment { flags, sequence, acknowledgement, ..segment };
+            return ethernet(ip.kind(), &ip.tcp(&segment, &payload));
+        }
+        let (source, destination) = (segment.destination, segment.source);
+        let (sequence, acknowledgement) = (acknowledgement, sequence);
+        let back = Segment { source, destination, flags, sequence, acknowledgement, ..segment };
+        ethernet(ip.kind(), &ip.turned().tcp(&back, &payload))
+    };
+    (0..2_000).map(|_| packet(&mut dice)).collect()
+}
+
+#[test]
+fn numbers_of_connections_are_told_from_where_tcpdump_tells_them() {
+    let frames = conversations();
+    let Some(theirs) = tcpdump(1, &frames, &[]) else {
+        return without_tcpdump();
+    };
+    let mut origins = Origins::default();
+    let numbers = |line: &str| {
+        let (_, numbers) = line.split_once("], ").unwrap();
+        numbers.split_once(", win").unwrap().0.to_owned()
+    };
+    for (frame, theirs) in frames.iter().zip(&theirs) {
+        let packet = packet(LinkType::Ethernet, frame, u32::try_from(frame.len()).unwrap());
+        let ours = packet.summary().relative_to(origins.of(&packet)).to_string();
+        assert_eq!(numbers(&ours), numbers(theirs), "\nours   {ours}\ntheirs {theirs}");
+    }
 }

@@ -138,6 +138,14 @@ impl Network {
         if dice.is_one_in(3) { Self::V6(V6::any(dice)) } else { Self::V4(V4::any(dice)) }
     }
 
+    /// From the other side.
+    pub(crate) fn turned(self) -> Self {
+        match self {
+            Self::V4(ip) => Self::V4(V4 { source: ip.destination, destination: ip.source, ..ip }),
+            Self::V6(ip) => Self::V6(V6 { source: ip.destination, destination: ip.source, ..ip }),
+        }
+    }
+
     pub(crate) fn kind(&self) -> u16 {
         match self {
             Self::V4(_) => 0x0800,
