@@ -16,27 +16,30 @@ use frames::{Dice, Network, Segment, ethernet, mix};
 /// Link type, frames.
 const CAPTURES: [(u16, usize); 5] = [(1, 8_000), (276, 500), (113, 500), (0, 500), (12, 500)];
 
+/// More than any frame has.
+const WHOLE: usize = 0x4_0000;
+
 /// A capture file of version 2.4, in microseconds.
-fn pcap(link: u16, frames: &[Vec<u8>]) -> Vec<u8> {
+fn pcap(link: u16, frames: &[Vec<u8>], snap_bytes: usize) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x4_0000, u32::from(link)] {
         file.extend_from_slice(&u32::to_le_bytes(word));
     }
     for (at, frame) in frames.iter().enumerate() {
-        let length = u32::try_from(frame.len()).unwrap();
-        for word in [1_700_000_000, u32::try_from(at).unwrap(), length, length] {
-            file.extend_from_slice(&word.to_le_bytes());
+        let captured = &frame[..frame.len().min(snap_bytes)];
+        for word in [1_700_000_000, at, captured.len(), frame.len()] {
+            file.extend_from_slice(&u32::try_from(word).unwrap().to_le_bytes());
         }
-        file.extend_from_slice(frame);
+        file.extend_from_slice(captured);
     }
     file
 }
 
 /// What tcpdump says of each packet, as one line each. `None` if there is no tcpdump.
-fn tcpdump(link: u16, frames: &[Vec<u8>], options: &[&str]) -> Option<Vec<String>> {
+fn tcpdump(link: u16, frames: &[Vec<u8>], snap_bytes: usize, options: &[&str]) -> Option<Vec<String>> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mix.pcap");
-    fs::write(&path, pcap(link, frames)).unwrap();
+    fs::write(&path, pcap(link, frames, snap_bytes)).unwrap();
     let run = Command::new("tcpdump")
         .args(["--number", "-nn", "-t", "-r"])
         .arg(&path)
@@ -80,30 +83,49 @@ fn without_tcpdump() {
     eprintln!("skipped: there is no tcpdump on this machine to compare with");
 }
 
-#[test]
-fn ten_thousand_packets_are_told_as_tcpdump_tells_them() {
+/// Compares what is said of frames of which only that many bytes were captured. Returns how many things both said;
+/// `None` if there is no tcpdump.
+fn compare(link: u16, frames: &[Vec<u8>], snap_bytes: usize) -> Option<usize> {
+    let theirs = tcpdump(link, frames, snap_bytes, &["-S", "-vv", "-e"])?;
     let mut told = 0;
     let mut complaints = Vec::new();
-    for (seed, (dlt, count)) in (1..).zip(CAPTURES) {
-        let frames = mix(seed, dlt, count);
-        let Some(theirs) = tcpdump(dlt, &frames, &["-S", "-vv", "-e"]) else {
-            return without_tcpdump();
-        };
-        for (frame, theirs) in frames.iter().zip(&theirs) {
-            let packet = packet(LinkType::from_dlt(dlt).unwrap(), frame, u32::try_from(frame.len()).unwrap());
-            let ours = packet.summary().with_link().to_string();
-            let facts = facts(&packet);
-            let by_us = missing(&ours, facts.iter().map(|Fact { ours, .. }| ours.as_str()));
-            let by_them = missing(theirs, facts.iter().map(|Fact { theirs, .. }| theirs.as_str()));
-            if let Some(what) = by_us.or(by_them) {
-                complaints.push(format!("{what}\nours   {ours}\ntheirs {theirs}\n"));
-            }
-            told += facts.len();
+    for (frame, theirs) in frames.iter().zip(&theirs) {
+        let captured = &frame[..frame.len().min(snap_bytes)];
+        let link = LinkType::from_dlt(link).unwrap();
+        let packet = packet(link, captured, u32::try_from(frame.len()).unwrap());
+        let ours = packet.summary().with_link().to_string();
+        let facts = facts(&packet);
+        let by_us = missing(&ours, facts.iter().map(|Fact { ours, .. }| ours.as_str()));
+        let by_them = missing(theirs, facts.iter().map(|Fact { theirs, .. }| theirs.as_str()));
+        if let Some(what) = by_us.or(by_them) {
+            complaints.push(format!("{what}\nours   {ours}\ntheirs {theirs}\n"));
         }
+        told += facts.len();
     }
     let first = complaints.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(complaints.is_empty(), "{} disagreements, the first are:\n{first}", complaints.len());
+    Some(told)
+}
+
+#[test]
+fn ten_thousand_packets_are_told_as_tcpdump_tells_them() {
+    let mut told = 0;
+    for (seed, (link, count)) in (1..).zip(CAPTURES) {
+        let Some(here) = compare(link, &mix(seed, link, count), WHOLE) else {
+            return without_tcpdump();
+        };
+        told += here;
+    }
     assert!(told > 50_000, "only {told} things were compared");
+}
+
+#[test]
+fn headers_of_packets_that_were_cut_off_are_told_as_tcpdump_tells_them() {
+    // All headers are captured, and hardly any payload is.
+    let Some(told) = compare(1, &mix(6, 1, 2_000), 110) else {
+        return without_tcpdump();
+    };
+    assert!(told > 10_000, "only {told} things were compared");
 }
 
 /// Packets of a few connections, of which some were open before, in any order, and with the same ports again.
@@ -139,7 +161,7 @@ fn conversations() -> Vec<Vec<u8>> {
 #[test]
 fn numbers_of_connections_are_told_from_where_tcpdump_tells_them() {
     let frames = conversations();
-    let Some(theirs) = tcpdump(1, &frames, &[]) else {
+    let Some(theirs) = tcpdump(1, &frames, WHOLE, &[]) else {
         return without_tcpdump();
     };
     let mut origins = Origins::default();

@@ -32,11 +32,13 @@ impl Facts {
     }
 }
 
-/// What is in a packet. Fails on one that could not be read to its end.
+/// What is in a packet. Fails on one that could not be read to its end. Of one that was cut off, only what its network
+/// and transport headers say: how far into messages tcpdump reads, and what it says where it stops, is its own affair.
 pub(crate) fn facts(packet: &Packet<'_>) -> Vec<Fact> {
-    assert_eq!(packet.ending(), Ending::Whole, "{packet:?}");
+    let is_cut = matches!(packet.ending(), Ending::Cut(_)) && packet.is_cut();
+    assert!(is_cut || packet.ending() == Ending::Whole, "{packet:?}");
+    let layers = if packet.is_cut() { headers(packet.layers()) } else { packet.layers() };
     let mut facts = Facts::default();
-    let layers = packet.layers();
     for (at, layer) in layers.iter().enumerate() {
         let next = layers.get(at + 1);
         match layer {
@@ -53,10 +55,25 @@ pub(crate) fn facts(packet: &Packet<'_>) -> Vec<Fact> {
             Layer::Opaque(opaque, rest) => {
                 network::opaque(*opaque, rest.wire_length(), &layers[at - 1], &mut facts)
             }
+            Layer::Udp(udp) if packet.is_cut() => {
+                facts.say(format!("UDP, length {}", udp.payload_length), "")
+            }
             layer => content::content(layer, next, &mut facts),
         }
     }
     facts.0
+}
+
+/// Links, IP, TCP and UDP, without what they carry.
+fn headers<'a, 'b>(layers: &'b [Layer<'a>]) -> &'b [Layer<'a>] {
+    let is_header = |layer: &Layer<'_>| match layer {
+        Layer::Ethernet(_) | Layer::Vlan(_) | Layer::Llc(_) | Layer::Cooked(_) => true,
+        layer => layer.addresses().is_some() || matches!(layer, Layer::Tcp(_) | Layer::Udp(_)),
+    };
+    let end = layers.iter().position(|layer| !is_header(layer)).unwrap_or(layers.len());
+    // Ports are told beside the addresses, but those of SCTP.
+    let has_ports = layers.get(end).is_some_and(|layer| layer.ports().is_some());
+    &layers[..if has_ports { end - 1 } else { end }]
 }
 
 /// `10.0.0.1.53`, or without the port.
