@@ -7,6 +7,8 @@
 //! lengths that were checked. Names of the DNS are read by `hickory-proto`. Everything is read as far as it was captured,
 //! because a snap length cuts frames wherever it likes.
 
+#![forbid(unsafe_code)]
+
 mod arp;
 mod decode;
 mod dhcp;

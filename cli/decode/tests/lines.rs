@@ -7,7 +7,7 @@ mod frames;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use dbgctl_decode::{Ending, Layer, LinkType, Origin, Origins, TcpFlags, packet};
+use dbgctl_decode::{Ending, LONGEST_SUMMARY, Layer, LinkType, Origin, Origins, TcpFlags, packet};
 use frames::*;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -345,6 +345,60 @@ fn the_link_is_told_when_asked_for_and_of_what_has_no_addresses() {
         line(&ethernet(0x88b5, &[0; 46])),
         "02:42:ac:11:00:02 > 02:42:ac:11:00:03, ethertype 0x88b5, length 46"
     );
+}
+
+#[test]
+fn a_packet_that_is_longer_than_its_frame_says_so() {
+    let mut frame = by_udp(5_000, 6_000, &[0; 20]);
+    frame.truncate(frame.len() - 12);
+    assert_eq!(line(&frame), "IP 172.17.0.2:5000 > 10.0.0.9:6000 (12 bytes missing): UDP, length 20");
+}
+
+#[test]
+fn a_line_is_never_longer_than_promised() {
+    let label = "\x01".repeat(60);
+    let long = [&label[..]; 4].join(".");
+    let mut message = question(&long);
+    message.flags = 0x8180;
+    message.answers = vec![record(1, 60, &[10, 1, 2, 3])];
+    let line = line(&by_udp(53, 40_000, &message.bytes()));
+    assert_eq!(line.chars().count(), LONGEST_SUMMARY);
+    assert!(line.ends_with('…'), "{line}");
+}
+
+/// Examples of RFC 9001, appendix A, and of RFC 9369, appendix A, as far as they can be read.
+#[test]
+fn headers_that_open_a_connection_of_quic_are_told() {
+    let said = |hexadecimal: &str| {
+        let digits = hexadecimal.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+        let bytes: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        let line = line(&by_udp(40_000, 443, &bytes));
+        line.rsplit_once(": ").unwrap().1.to_owned()
+    };
+    let to = "to 83:94:c8:f0:3e:51:57:08";
+    let from = "from f0:67:a5:50:2a:42:62:b5";
+    assert_eq!(
+        said("c000000001088394c8f03e5157080000449e7b9aec34"),
+        format!("QUIC initial, version 1, {to}")
+    );
+    assert_eq!(
+        said("cf000000010008f067a5502a4262b5004075c0d95a48"),
+        format!("QUIC initial, version 1, {from}")
+    );
+    assert_eq!(
+        said("ff000000010008f067a5502a4262b5746f6b656e04a2"),
+        format!("QUIC retry, version 1, {from}")
+    );
+    assert_eq!(
+        said("d76b3343cf088394c8f03e5157080000449ea0c95e82"),
+        format!("QUIC initial, version 2, {to}")
+    );
+    assert_eq!(
+        said("cf6b3343cf0008f067a5502a4262b5746f6b656ec864"),
+        format!("QUIC retry, version 2, {from}")
+    );
+    // A version that nobody knows could be anything.
+    assert_eq!(said("c000000009088394c8f03e5157080000449e7b9aec34"), "UDP, length 22");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use hickory_proto::rr::{Name, RecordType};
 
-use super::words::{KindName, ShownName, code_word, operation_word};
+use super::words::{ClassName, KindName, ShownName, code_word, operation_word};
 use super::{Dialect, Dns, Item, Question, Record, Section};
 use crate::span::Fault;
 
@@ -68,7 +68,7 @@ impl Dns<'_> {
         write!(f, ", {}?", KindName(question.kind))?;
         let class = self.class(question.class);
         if class.0 != 1 {
-            write!(f, " class {}", class.0)?;
+            write!(f, " class {}", ClassName(class.0))?;
         }
         if class.1 {
             f.write_str(" by unicast")?;
@@ -99,7 +99,7 @@ impl Dns<'_> {
         KindName(record.kind).fmt(f)?;
         let class = self.class(record.class);
         if class.0 != 1 {
-            write!(f, " class {}", class.0)?;
+            write!(f, " class {}", ClassName(class.0))?;
         }
         record.data.fmt(f)
     }

@@ -39,6 +39,22 @@ impl Display for KindName {
     }
 }
 
+/// A class of records, as IANA's registry writes it.
+pub(super) struct ClassName(pub(super) u16);
+
+impl Display for ClassName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            1 => "IN",
+            3 => "CH",
+            4 => "HS",
+            254 => "NONE",
+            255 => "ANY",
+            class => return write!(f, "{class}"),
+        })
+    }
+}
+
 /// A response code, as IANA's registry and all tools write it.
 pub(super) fn code_word(code: u8) -> CodeWord {
     CodeWord(code)
