@@ -86,7 +86,9 @@ impl Display for TcpFlags {
 pub(crate) fn read(span: Span<'_>) -> Result<Step<'_>, Fault> {
     let packet = TcpPacket::new(span.slice(0, LEAST_LENGTH)?).ok_or(Fault::Cut)?;
     let header_length = usize::from(packet.get_data_offset()) * 4;
-    let options = header_length.checked_sub(LEAST_LENGTH).ok_or(Fault::Bad("header length"))?;
+    if header_length < LEAST_LENGTH {
+        return Err(Fault::Bad("header length"));
+    }
     let payload_length = span.wire_length().checked_sub(header_length).ok_or(Fault::Bad("header length"))?;
     let layer = Tcp {
         source: packet.get_source(),
@@ -100,7 +102,6 @@ pub(crate) fn read(span: Span<'_>) -> Result<Step<'_>, Fault> {
         options: span.first(header_length).after(LEAST_LENGTH).bytes(),
         payload_length,
     };
-    debug_assert!(layer.options.len() <= options, "options end where the header ends");
     let carried = Carried::Tcp { source: layer.source, destination: layer.destination };
     Ok(Step::to(Layer::Tcp(layer), Next::Content(carried), span.after(header_length)))
 }
