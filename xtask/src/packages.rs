@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 13] = [
+pub(crate) const PACKAGES: [Package; 14] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -91,6 +91,12 @@ pub(crate) const PACKAGES: [Package; 13] = [
         purpose: "watch which system calls the agent makes",
         required: false,
         present: || command::exists("strace"),
+    },
+    Package {
+        name: "tcpdump",
+        purpose: "compare what we say of packets with tcpdump",
+        required: false,
+        present: || command::exists("tcpdump"),
     },
     Package {
         name: "tmux",
