@@ -1,5 +1,4 @@
 //! Whose fault is it? Each failure is made for real, and the verdict names the layer that is to blame.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
