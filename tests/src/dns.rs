@@ -210,10 +210,17 @@ impl Capture {
         }
     }
 
+    /// How many packets were sent since the last call, of whatever kind.
+    pub fn packets(&self) -> usize {
+        let mut packet = [0; 64];
+        let mut one_more =
+            || nix::sys::socket::recv(self.socket.as_raw_fd(), &mut packet, MsgFlags::empty()).is_ok();
+        std::iter::from_fn(|| one_more().then_some(())).count()
+    }
+
     /// Forgets what was sent until now.
     pub fn clear(&self) {
-        let mut packet = [0; 64];
-        while nix::sys::socket::recv(self.socket.as_raw_fd(), &mut packet, MsgFlags::empty()).is_ok() {}
+        self.packets();
     }
 }
 

@@ -1,5 +1,4 @@
 //! Where connections from one container to another end: each fault is made for real, at one of the ends or between them.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::TcpListener;
 
