@@ -36,13 +36,32 @@ struct Dns {
 #[tonic::async_trait]
 impl DnsService for Dns {
     type LookUpNameStream = Bounded<v1::LookUpNameResponse>;
+    type LookUpNameInEnvironmentStream = Bounded<v1::LookUpNameResponse>;
 
     async fn look_up_name(
         &self,
         request: Request<v1::LookUpNameRequest>,
     ) -> Result<Response<Self::LookUpNameStream>, Status> {
+        self.look_up(request, false)
+    }
+
+    async fn look_up_name_in_environment(
+        &self,
+        request: Request<v1::LookUpNameRequest>,
+    ) -> Result<Response<Self::LookUpNameStream>, Status> {
+        self.look_up(request, true)
+    }
+}
+
+impl Dns {
+    fn look_up(
+        &self,
+        request: Request<v1::LookUpNameRequest>,
+        must_heed_environment: bool,
+    ) -> Result<Response<Bounded<v1::LookUpNameResponse>>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
+        let plan = Plan { must_heed_environment, ..plan };
         let sources = Arc::clone(&self.sources);
         Ok(Response::new(waiting(terms, move |out| collect(&sources, &plan, out))?))
     }
@@ -60,6 +79,7 @@ struct Plan {
     interval: Duration,
     timeout: Option<Duration>,
     every_server: bool,
+    must_heed_environment: bool,
 }
 
 impl TryFrom<v1::LookUpNameRequest> for Plan {
@@ -105,6 +125,7 @@ impl TryFrom<v1::LookUpNameRequest> for Plan {
             interval: wait(request.interval, "interval")?.unwrap_or_default(),
             timeout: wait(request.timeout, "timeout")?.filter(|timeout| !timeout.is_zero()),
             every_server: request.every_server,
+            must_heed_environment: false,
         })
     }
 }
@@ -129,7 +150,7 @@ impl Listener for Out<v1::LookUpNameResponse> {
 }
 
 fn collect(sources: &Sources, plan: &Plan, out: &mut Out<v1::LookUpNameResponse>) -> Result<(), Halt> {
-    let mut setup = Setup::read(sources, plan.resolver)?;
+    let mut setup = Setup::read(sources, plan.resolver, plan.must_heed_environment)?;
     setup.tcp = plan.tcp;
     if !plan.servers.is_empty() {
         setup.servers.clone_from(&plan.servers);
@@ -137,11 +158,11 @@ fn collect(sources: &Sources, plan: &Plan, out: &mut Out<v1::LookUpNameResponse>
     if let Some(timeout) = plan.timeout {
         setup.wait(timeout);
     }
-    out.lead(LookUpNews::Header(header(&setup, sources.now().unix_nanos)))?;
+    out.lead(LookUpNews::Header(setup.header(sources.now().unix_nanos)))?;
     let started = Instant::now();
     let mut candidate = 0;
     for round in 1..=plan.rounds {
-        let verdict = resolvers::look_up(&setup, &plan.name, &plan.kinds, round, out)?;
+        let verdict = resolvers::look_up(&setup, sources.root(), &plan.name, &plan.kinds, round, out)?;
         candidate = verdict.candidate;
         out.between(LookUpNews::Verdict(verdict))?;
         if round < plan.rounds {
@@ -162,26 +183,5 @@ fn pause(until: Instant, out: &mut Out<v1::LookUpNameResponse>) -> Result<(), Ha
             return Ok(());
         }
         std::thread::sleep(left.min(SLICE));
-    }
-}
-
-fn header(setup: &Setup, unix_nanos: u64) -> v1::LookUpHeader {
-    let resolver = match setup.resolver {
-        Resolver::Glibc => v1::Resolver::Glibc,
-        Resolver::Musl => v1::Resolver::Musl,
-        Resolver::Go => v1::Resolver::Go,
-    };
-    v1::LookUpHeader {
-        resolver: resolver.into(),
-        resolver_reason: setup.reason.clone(),
-        started_unix_nanos: unix_nanos,
-        servers: setup.servers.iter().map(ToString::to_string).collect(),
-        search: setup.search.clone(),
-        ndots: setup.conf.ndots,
-        timeout_nanos: u64::try_from(setup.conf.timeout.as_nanos()).unwrap_or(u64::MAX),
-        attempts: setup.conf.attempts,
-        options: setup.conf.options().into_iter().map(str::to_owned).collect(),
-        sources: setup.sources.clone(),
-        remarks: setup.remarks.clone(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod findings;
 mod kind;
+pub(super) mod look_up;
 mod repeat;
 mod row;
 #[cfg(test)]
@@ -26,6 +27,8 @@ use crate::render::closing::Closing;
 use crate::render::human::Took;
 use crate::render::{Output, Talk};
 
+const IN_ENVIRONMENT: &str = "/dbgctl.v1.DnsService/LookUpNameInEnvironment";
+
 const EXAMPLES: &str = "\
 Examples:
   dbgctl dns web db                        every question that the container's program would ask, and the answers
@@ -38,7 +41,8 @@ Examples:
   dbgctl dns web db && echo known          exit status 0: found, 1: no such name, 2: not found out
 
 Servers, search path and options are those of the container's resolv.conf; /etc/hosts and nsswitch.conf are heeded. \
-What is asked, in which order, and how long is waited, differs between the GNU C library, musl and Go. Unless --resolver \
+The environment of the program may say otherwise (RES_OPTIONS and others): it is heeded if it may be read, and with \
+--environment in any case. What is asked, in which order, and how long is waited, differs between the GNU C library, musl and Go. Unless --resolver \
 says which, it is that of the container's first program.
 
 Results: the server's code (NOERROR, NXDOMAIN: there is no such name, SERVFAIL: it could not find out, REFUSED: it will \
@@ -84,6 +88,10 @@ pub(crate) struct Args {
     /// Then ask each server what decided it, to compare their answers
     #[arg(long)]
     every_server: bool,
+
+    /// Heed RES_OPTIONS, LOCALDOMAIN and HOSTALIASES of the program's environment, which takes level 1b to read
+    #[arg(long)]
+    environment: bool,
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -121,7 +129,7 @@ fn wait(text: &str) -> Result<Duration, String> {
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        v1::LookUpNameResponse::RPC
+        if self.environment { IN_ENVIRONMENT } else { v1::LookUpNameResponse::RPC }
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
@@ -129,7 +137,7 @@ impl Question for Args {
         let pauses = self.interval.unwrap_or_default().saturating_mul(self.repeat - 1);
         let agent = &agent.with_more_time(pauses);
         let mut told = Told::default();
-        let read = stream::read_as_it_comes(agent, self.request()?, |news| told.take(news, output));
+        let read = stream::read_of(agent, self.rpc(), self.request()?, |news| told.take(news, output));
         let answer = match agent.within_limit(read).await {
             Ok(closing) => self.close(&told, closing, output, talk),
             Err(failure) => Err(failure),

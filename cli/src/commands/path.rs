@@ -192,7 +192,8 @@ impl Walk<'_> {
             self.steps.push(Step { layer, is_broken: !is_connected, took, what, findings });
         }
         if attempts.is_empty() {
-            let findings = connect::not_reached(peer, &response.resolve_error, attempts);
+            let resolved = (response.resolve_error.as_str(), response.look_up.as_deref());
+            let findings = connect::not_reached(peer, resolved, attempts);
             let what = "not tried".to_owned();
             self.steps.push(Step { layer: Layer::Name, is_broken: true, took: None, what, findings });
         }
@@ -214,7 +215,8 @@ impl Walk<'_> {
         match response.handshake {
             Some(handshake) => self.steps.push(of_handshake(&handshake)),
             None => {
-                let findings = connect::not_reached(peer, &response.resolve_error, &response.attempts);
+                let resolved = (response.resolve_error.as_str(), response.look_up.as_deref());
+                let findings = connect::not_reached(peer, resolved, &response.attempts);
                 let what = "not connected this time".to_owned();
                 self.steps.push(Step {
                     layer: Layer::Connection,
