@@ -28,6 +28,7 @@ impl Place {
         options.extend([
             "--host-record=db.prod.test,10.0.0.7,fd00::7,300",
             "--mx-host=prod.test,mail.prod.test,10",
+            "--host-record=xn--bcher-kva.test,10.0.0.8",
             "--host-record=here.prod.test,127.0.0.1",
         ]);
         options.extend(big.iter().map(String::as_str));
@@ -84,8 +85,11 @@ fn what_does_not_exist_is_a_no_and_what_is_not_found_out_is_none() {
     assert!(ran.stdout().contains("the name exists, and has no such records"), "{ran:?}");
     let ran = place.look_up("nameserver 127.0.0.9\n", &["db.prod.test", "--resolver", "glibc"]).expect(2);
     assert!(ran.stdout().contains("server 127.0.0.9 refused 4 of 4"), "{ran:?}");
-    let ran = place.look_up(conf, &["bücher.test", "--resolver", "glibc"]).expect(1);
+    let ran = place.look_up(conf, &["bücher.test", "--raw", "--resolver", "glibc"]).expect(1);
     assert!(ran.stdout().contains("begins with xn--"), "{ran:?}");
+    let ran = place.look_up(conf, &["Bücher.test", "--resolver", "glibc"]).expect(0);
+    assert!(ran.stdout().contains("\nBücher.test: 10.0.0.8 ("), "{ran:?}");
+    assert!(ran.stderr().contains("Bücher.test is xn--bcher-kva.test in the DNS"), "{ran:?}");
     // An address, and a name of /etc/hosts: there is nothing to ask.
     let ran = place.look_up(conf, &["10.1"]).expect(0);
     assert!(ran.stdout().contains("10.1: 10.0.0.1 (the name is an address; nothing is asked)"), "{ran:?}");

@@ -250,7 +250,7 @@ impl Place {
     fn ours(&self, resolver: Resolver, name: &str) -> (Vec<Question>, Vec<Question>) {
         self.capture.clear();
         let ran =
-            dbgctl(&["dns", &self.target.id, name, "--resolver", resolver.name(), "-o", "json"]);
+            dbgctl(&["dns", &self.target.id, name, "--raw", "--resolver", resolver.name(), "-o", "json"]);
         assert!(ran.code.is_some_and(|code| code < 3), "{ran:?}");
         let questions = self.capture.questions();
         let mut told: Vec<_> =
