@@ -13,6 +13,8 @@ pub(super) enum Layer {
     Route,
     Neighbour,
     Connection,
+    /// Of the packets that go over it.
+    Mtu,
     Tls,
     Http,
 }
@@ -24,6 +26,7 @@ impl Layer {
             Self::Route => "route",
             Self::Neighbour => "neighbour",
             Self::Connection => "connection",
+            Self::Mtu => "mtu",
             Self::Tls => "tls",
             Self::Http => "http",
         }
@@ -36,6 +39,7 @@ impl Layer {
             Self::Route => "the container's own routes",
             Self::Neighbour => "the local network",
             Self::Connection => "the connection",
+            Self::Mtu => "the size of packets",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
         }
@@ -56,6 +60,15 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Whether it could come from asking the wrong host.
+    pub(super) fn may_be_elsewhere(&self) -> bool {
+        match self.layer {
+            Layer::Route | Layer::Neighbour | Layer::Connection => true,
+            Layer::Tls => self.findings.iter().any(|finding| finding.contains("wrong name")),
+            Layer::Name | Layer::Mtu | Layer::Http => false,
+        }
+    }
+
     fn result(&self) -> &'static str {
         match self {
             Self { is_broken: true, .. } => "broken",
