@@ -30,7 +30,21 @@ pub fn run(socket: UnixStream) -> io::Result<()> {
         let _ended = copy(&mut io::stdin().lock(), &mut to_agent);
         let _closed = to_agent.shutdown(Shutdown::Both);
     });
-    copy(&mut from_agent, &mut io::stdout().lock())
+    copy(&mut from_agent, &mut Output)
+}
+
+/// Standard output, without the library's buffer: that would send what stands before the last line feed on its own, and
+/// every write wakes everyone on the way to the client.
+struct Output;
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Copies until the end, without waiting for a buffer to fill.

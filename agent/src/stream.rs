@@ -174,6 +174,7 @@ fn open<M: List>(terms: Terms) -> (Bounded<M>, Option<Opened<M>>) {
         rows_wanted: terms.rows,
         late: terms.late,
         deadline: terms.deadline,
+        held: Vec::new(),
         rows: Vec::new(),
         rows_bytes: 0,
         counted: 0,
@@ -203,6 +204,8 @@ pub struct Out<M: List> {
     rows_wanted: u64,
     late: Instant,
     deadline: Instant,
+    /// Messages that wait for what comes next, each with how many rows it has.
+    held: Vec<(M, u64)>,
     rows: Vec<M::Row>,
     rows_bytes: usize,
     /// Rows taken from the producer.
@@ -233,6 +236,29 @@ impl<M: List> Out<M> {
         self.wanted()?;
         self.flush()?;
         self.deliver(Part::Header(header))
+    }
+
+    /// Puts out what is no row, after the rows so far, together with what comes next or when [`Out::flush`] is called: each
+    /// message that goes alone wakes everyone on the way to the client.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Enough`] if nobody waits for it any more.
+    pub fn hold(&mut self, header: M::Header) -> Result<(), Halt> {
+        self.wanted()?;
+        self.pack();
+        self.held.push((M::from_part(Part::Header(header)), 0));
+        Ok(())
+    }
+
+    /// Makes a message of the rows so far.
+    fn pack(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        self.rows_bytes = 0;
+        if !rows.is_empty() {
+            let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            self.held.push((M::from_part(Part::Rows(rows)), count));
+        }
     }
 
     /// Sends what is no row, after the rows so far, also if the limit was reached or the time is over.
@@ -346,14 +372,15 @@ impl<M: List> Out<M> {
     ///
     /// [`Halt::Enough`] if nobody waits for them any more.
     pub fn flush(&mut self) -> Result<(), Halt> {
-        let rows = std::mem::take(&mut self.rows);
-        self.rows_bytes = 0;
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if count == 0 {
-            return Ok(());
+        self.pack();
+        let mut delivered = Ok(());
+        for (message, count) in std::mem::take(&mut self.held) {
+            // Nobody takes what comes after what was not taken.
+            if delivered.is_ok() {
+                delivered = self.send(message);
+            }
+            *if delivered.is_ok() { &mut self.sent } else { &mut self.dropped } += count;
         }
-        let delivered = self.deliver(Part::Rows(rows));
-        *if delivered.is_ok() { &mut self.sent } else { &mut self.dropped } += count;
         delivered
     }
 

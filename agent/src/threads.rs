@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -12,6 +12,9 @@ use crate::error::ProbeError;
 
 /// Producers that mostly wait, each with a thread. The sidecar's limit is 64 of them.
 const MOST_WAITING: usize = 16;
+
+/// Look-ups of names for other questions, each with a thread. More of them wait for their turn.
+const MOST_LOOK_UPS: usize = 8;
 
 const TOO_MANY_WAIT: &str = "as many files are followed and packets waited for already as the agent can";
 
@@ -49,6 +52,22 @@ pub(crate) fn run<T: Send + 'static>(
 pub(crate) fn run_waiting(work: impl FnOnce() + Send + 'static) -> Result<(), ProbeError> {
     let refused = || ProbeError::Busy(TOO_MANY_WAIT);
     let place = Waiting::begin().ok_or_else(refused)?;
+    let thread = thread::Builder::new().spawn(move || {
+        let _place = place;
+        work();
+    });
+    thread.map(drop).map_err(|_| refused())
+}
+
+/// Runs a look-up on a thread of its own, when it is its turn.
+///
+/// # Errors
+///
+/// [`ProbeError::Busy`] if no thread is to be had.
+pub(crate) async fn run_look_up(work: impl FnOnce() + Send + 'static) -> Result<(), ProbeError> {
+    static PLACES: Semaphore = Semaphore::const_new(MOST_LOOK_UPS);
+    let refused = || ProbeError::Busy(ALL_HELD);
+    let place = PLACES.acquire().await.map_err(|_| refused())?;
     let thread = thread::Builder::new().spawn(move || {
         let _place = place;
         work();

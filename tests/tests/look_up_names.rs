@@ -28,6 +28,8 @@ impl Place {
         options.extend([
             "--host-record=db.prod.test,10.0.0.7,fd00::7,300",
             "--mx-host=prod.test,mail.prod.test,10",
+            "--host-record=xn--bcher-kva.test,10.0.0.8",
+            "--host-record=here.prod.test,127.0.0.1",
         ]);
         options.extend(big.iter().map(String::as_str));
         let Some(server) = dns::dnsmasq(host_pid, "127.0.0.1", &options) else {
@@ -83,8 +85,11 @@ fn what_does_not_exist_is_a_no_and_what_is_not_found_out_is_none() {
     assert!(ran.stdout().contains("the name exists, and has no such records"), "{ran:?}");
     let ran = place.look_up("nameserver 127.0.0.9\n", &["db.prod.test", "--resolver", "glibc"]).expect(2);
     assert!(ran.stdout().contains("server 127.0.0.9 refused 4 of 4"), "{ran:?}");
-    let ran = place.look_up(conf, &["bücher.test", "--resolver", "glibc"]).expect(1);
+    let ran = place.look_up(conf, &["bücher.test", "--raw", "--resolver", "glibc"]).expect(1);
     assert!(ran.stdout().contains("begins with xn--"), "{ran:?}");
+    let ran = place.look_up(conf, &["Bücher.test", "--resolver", "glibc"]).expect(0);
+    assert!(ran.stdout().contains("\nBücher.test: 10.0.0.8 ("), "{ran:?}");
+    assert!(ran.stderr().contains("Bücher.test is xn--bcher-kva.test in the DNS"), "{ran:?}");
     // An address, and a name of /etc/hosts: there is nothing to ask.
     let ran = place.look_up(conf, &["10.1"]).expect(0);
     assert!(ran.stdout().contains("10.1: 10.0.0.1 (the name is an address; nothing is asked)"), "{ran:?}");
@@ -253,7 +258,9 @@ fn a_configuration_that_makes_no_sense_is_told() {
 fn at_level_0_the_engine_s_file_is_read_and_nothing_stays_behind() {
     let Some(place) = Place::new() else { return };
     let ran = place.look_up("nameserver 127.0.0.1\nsearch prod.test\n", &["db", "--level", "0"]).expect(0);
-    assert!(ran.stdout().contains("\ndb: 10.0.0.7, fd00::7"), "{ran:?}");
+    // Which one comes first depends on what can be reached.
+    let found = ["\ndb: 10.0.0.7, fd00::7", "\ndb: fd00::7, 10.0.0.7"];
+    assert!(found.iter().any(|found| ran.stdout().contains(found)), "{ran:?}");
     assert!(ran.stderr().contains("the GNU C library's is assumed"), "{ran:?}");
     place.target.expect_nothing_left();
 }
@@ -305,4 +312,158 @@ fn the_engine_s_own_server_is_asked_in_a_network_of_the_user_s() {
     assert!(eventually(Duration::from_secs(30), || docker(&["network", "rm", &network]).code == Some(0)));
     let ran = ran.expect(0);
     assert_eq!(ran.header()["servers"][0], "127.0.0.11:53", "{ran:?}");
+}
+
+/// What is asked for a name, whoever asks: server, name and type, in order.
+fn asked(capture: &Capture, target: &Target, arguments: &[&str], exit: i32) -> Vec<String> {
+    capture.clear();
+    dbgctl(&[&arguments[..1], &[&target.id], &arguments[1..]].concat()).expect(exit);
+    let questions = capture.questions();
+    questions.iter().map(|it| format!("{} {} {}", it.server, it.name, it.kind)).collect()
+}
+
+#[test]
+fn whoever_needs_an_address_asks_as_dns_does() {
+    let Some(place) = Place::new() else { return };
+    let knows = ["--local=/test/", "--host-record=here.prod.test,127.0.0.1"];
+    let _second = dns::dnsmasq(place.host_pid, "127.0.0.2", &knows).unwrap();
+    let conf = "nameserver 127.0.0.1\nnameserver 127.0.0.2\nsearch a.test prod.test\noptions timeout:20\n";
+    fs::write(place.target.inspect("{{.ResolvConfPath}}").trim(), conf).unwrap();
+    let capture = Capture::start(place.host_pid);
+    let mut counts = Vec::new();
+    // What the program is can be seen at level 1: musl asks both servers, the GNU C library the first.
+    for (level, options) in [("0", &["--level", "0"][..]), ("1", &[])] {
+        dbgctl(&["attach", "--detach", "--quiet", "--level", level, &place.target.id]).expect(0);
+        let asks = |arguments: &[&str], exit| {
+            let mut asked = asked(&capture, &place.target, &[arguments, options].concat(), exit);
+            // musl asks all servers at the same time.
+            asked.sort();
+            asked
+        };
+        let by_dns = asks(&["dns", "here"], 0);
+        counts.push(by_dns.len());
+        for verb in [
+            &["connect", "here:1"][..],
+            &["tls", "here:1"],
+            &["http", "http://here:1/"],
+            &["ping", "here", "--tcp", "1", "--count", "1"],
+        ] {
+            // That it is refused answers a ping.
+            let exit = i32::from(verb[0] != "ping");
+            assert_eq!(asks(verb, exit), by_dns, "level {level}, {verb:?}");
+        }
+        dbgctl(&["detach", "--quiet", &place.target.id]).expect(0);
+    }
+    assert_eq!(counts, [4, 8]);
+    place.target.expect_nothing_left();
+}
+
+#[test]
+fn whoever_gets_no_address_says_why_in_the_words_of_dns() {
+    let Some(place) = Place::new() else { return };
+    let _servers = [
+        Scripted::udp(place.host_pid, "127.0.0.3", |question| vec![dns::answer(question, 2)]),
+        Scripted::udp(place.host_pid, "127.0.0.4", |_| vec![]),
+    ];
+    let rows = [
+        ("127.0.0.1", "no such name", "nope.test. itself does not exist, says server 127.0.0.1"),
+        ("127.0.0.3", "no server gave an answer that counts", "server 127.0.0.3 said SERVFAIL"),
+        ("127.0.0.4", "no answer from the resolver within 2s", "server 127.0.0.4 left 2 of 2 unanswered"),
+        ("127.0.0.9", "no server gave an answer that counts", "server 127.0.0.9 refused"),
+    ];
+    for (server, outcome, finding) in rows {
+        let seconds = if server == "127.0.0.4" { 20 } else { 1 };
+        let timeout = if server == "127.0.0.4" { "2s" } else { "30s" };
+        let conf = format!("nameserver {server}\noptions timeout:{seconds}\n");
+        fs::write(place.target.inspect("{{.ResolvConfPath}}").trim(), conf).unwrap();
+        for verb in ["connect", "tls"] {
+            let ran = dbgctl(&[verb, &place.target.id, "nope.test:80", "--timeout", timeout]).expect(1);
+            let said = ran.stdout() + &ran.stderr();
+            for words in [outcome, finding, "asked as "] {
+                assert!(said.contains(words), "{verb}, {server}: no word of {words:?} in {ran:?}");
+            }
+        }
+        let ran = dbgctl(&["ping", &place.target.id, "nope.test", "--timeout", timeout]).expect(2);
+        assert!(ran.stderr().contains(outcome) && ran.stderr().contains(finding), "{server}: {ran:?}");
+    }
+}
+
+#[test]
+fn sources_of_names_end_the_look_up_where_nsswitch_conf_says_so() {
+    let Some(place) = Place::new() else { return };
+    let work = tempfile::tempdir().unwrap();
+    let rows = [
+        ("files", 1, "no server is asked"),
+        ("dns files", 0, ""),
+        ("files [NOTFOUND=return] dns", 1, ""),
+        ("files mdns4_minimal [NOTFOUND=return] dns", 0, "counts as not available"),
+        ("resolve [!UNAVAIL=return] dns", 0, "counts as not available"),
+        ("resolve [UNAVAIL=return] dns", 1, "counts as not available"),
+    ];
+    for (hosts, exit, remark) in rows {
+        let etc = work.path().join("etc");
+        fs::create_dir_all(&etc).unwrap();
+        fs::write(etc.join("nsswitch.conf"), format!("hosts: {hosts}\n")).unwrap();
+        docker_ok(&["cp", &format!("{}/.", work.path().display()), &format!("{}:/", place.target.id)]);
+        let ran =
+            place.look_up("nameserver 127.0.0.1\n", &["db.prod.test", "--resolver", "glibc"]).expect(exit);
+        assert!(ran.stderr().contains(remark), "{hosts}: {ran:?}");
+        // musl has no such file.
+        place.look_up("nameserver 127.0.0.1\n", &["db.prod.test", "--resolver", "musl"]).expect(0);
+    }
+}
+
+#[test]
+fn the_environment_of_the_program_is_heeded_when_asked_for() {
+    let work = tempfile::tempdir().unwrap();
+    fs::write(work.path().join("aliases"), "here db.prod.test\n").unwrap();
+    let mount = format!("{}:/aliases:ro", work.path().join("aliases").display());
+    let options = [
+        "-e",
+        "RES_OPTIONS=ndots:3 attempts:1",
+        "-e",
+        "LOCALDOMAIN=b.test prod.test",
+        "-e",
+        "HOSTALIASES=/aliases",
+        "-v",
+        &mount,
+        "--user",
+        "1000",
+    ];
+    let target = Target::run(&options, &["serve"]).ready();
+    let host_pid = dns::first_process(&target);
+    let Some(_server) = dns::dnsmasq(
+        host_pid,
+        "127.0.0.1",
+        &["--local=/test/", "--local=/here/", "--host-record=db.prod.test,10.0.0.7"],
+    ) else {
+        return skipped("there is no dnsmasq");
+    };
+    fs::write(target.inspect("{{.ResolvConfPath}}").trim(), "nameserver 127.0.0.1\nsearch a.test\n").unwrap();
+    let ask = |arguments: &[&str]| dbgctl(&[&["dns", &target.id, "-o", "json"], arguments].concat());
+    let ran = ask(&["db.test", "--resolver", "glibc"]).expect(1);
+    let header = ran.header();
+    assert_eq!(
+        (&header["ndots"], &header["search"]),
+        (&1.into(), &serde_json::json!(["a.test"])),
+        "{header}"
+    );
+    let ran = ask(&["db", "--resolver", "glibc", "--environment"]).expect(0);
+    let header = ran.header();
+    assert_eq!((&header["ndots"], &header["attempts"]), (&3.into(), &1.into()), "{header}");
+    assert_eq!(header["search"], serde_json::json!(["b.test", "prod.test"]), "{header}");
+    let names = |ran: &Ran| -> Vec<String> {
+        let rows = ran.json().into_iter().filter(|line| line.get("sent_nanos").is_some());
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let ran = ask(&["here", "--resolver", "glibc", "--environment", "--type", "a"]).expect(0);
+    assert_eq!(names(&ran), ["db.prod.test."], "{ran:?}");
+    let ran = ask(&["here", "--resolver", "musl", "--environment", "--type", "a"]).expect(1);
+    assert_eq!(names(&ran), ["here.a.test.", "here."], "{ran:?}");
+    let remarks = ran.header()["remarks"].to_string();
+    assert!(
+        remarks.contains("RES_OPTIONS=ndots:3 attempts:1, which its resolver does not heed"),
+        "{remarks}"
+    );
+    target.expect_nothing_left();
 }

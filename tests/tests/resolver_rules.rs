@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::net::{Ipv4Addr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dbgctl_tests::dns::{self, Capture, Question, Scripted};
+use dbgctl_tests::network::{Network, can_make_networks};
 use dbgctl_tests::running::Running;
-use dbgctl_tests::{Target, dbgctl, run, skipped};
+use dbgctl_tests::{Ran, Target, dbgctl, run, skipped};
 
 /// In all of them .1 is a server that knows, .2 one that says REFUSED, .3 one that says SERVFAIL, .4 one that is silent,
 /// .6 one that is silent about AAAA, .7 one that is lame, and nothing listens on .8 and .9.
@@ -205,18 +206,32 @@ impl Place {
         self.capture.clear();
         match resolver {
             Resolver::Musl => drop(self.target.exec(&["look-up", name])),
-            Resolver::Glibc => {
-                let this = std::env::current_exe().unwrap();
-                let looks_up = ["--exact", "this_program_looks_up_a_name", "--ignored"];
-                self.with_files(Command::new(this).args(looks_up).env("LOOK_UP", name));
-            }
-            Resolver::Go => self.with_files(Command::new(go).arg(name)),
+            Resolver::Glibc => drop(self.with_gnu_c_library(name)),
+            Resolver::Go => drop(self.with_files(Command::new(go).arg(name))),
         }
         self.capture.questions()
     }
 
+    /// Which addresses a program of the real resolver gets, in order.
+    fn real_addresses(&self, resolver: Resolver, go: &Path, name: &str) -> Vec<IpAddr> {
+        let ran = match resolver {
+            Resolver::Musl => self.target.exec(&["look-up", name]),
+            Resolver::Glibc => self.with_gnu_c_library(name),
+            Resolver::Go => self.with_files(Command::new(go).arg(name)),
+        };
+        let addresses: Vec<_> = ran.stdout().lines().filter_map(|line| line.trim().parse().ok()).collect();
+        assert!(!addresses.is_empty(), "{resolver:?}: {ran:?}");
+        addresses
+    }
+
+    fn with_gnu_c_library(&self, name: &str) -> Ran {
+        let this = std::env::current_exe().unwrap();
+        let looks_up = ["--exact", "this_program_looks_up_a_name", "--ignored", "--nocapture"];
+        self.with_files(Command::new(this).args(looks_up).env("LOOK_UP", name))
+    }
+
     /// Runs a program of the host in the container's network, with the container's files of names.
-    fn with_files(&self, program: &Command) {
+    fn with_files(&self, program: &Command) -> Ran {
         let nsswitch = self.work.path().join("nsswitch.conf");
         fs::write(&nsswitch, "hosts: files dns\n").unwrap();
         let script = "mount --bind \"$0\" /etc/resolv.conf && mount --bind \"$1\" /etc/nsswitch.conf && shift && exec \"$@\"";
@@ -228,12 +243,14 @@ impl Place {
         command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let ran = run(&mut command);
         assert!(!ran.stderr().contains("mount:") && !ran.stderr().contains("nsenter:"), "{ran:?}");
+        ran
     }
 
     /// What dbgctl asks, and what it says that it asked.
     fn ours(&self, resolver: Resolver, name: &str) -> (Vec<Question>, Vec<Question>) {
         self.capture.clear();
-        let ran = dbgctl(&["dns", &self.target.id, name, "--resolver", resolver.name(), "-o", "json"]);
+        let ran =
+            dbgctl(&["dns", &self.target.id, name, "--raw", "--resolver", resolver.name(), "-o", "json"]);
         assert!(ran.code.is_some_and(|code| code < 3), "{ran:?}");
         let questions = self.capture.questions();
         let mut told: Vec<_> =
@@ -337,10 +354,72 @@ fn go_asks_the_same() {
     compare(Resolver::Go);
 }
 
+/// Addresses of both families: in networks that the target is in, beyond its routers, and beyond all it can reach.
+fn many(question: &[u8]) -> Vec<Vec<u8>> {
+    let addresses: &[&str] = match (dns::kind_of(question), question[13]) {
+        (1, b'a') => &["203.0.113.9", "192.0.2.130", "192.0.2.3", "10.1.1.1", "127.0.0.9", "169.254.1.1"],
+        (28, b'a') => &["2001:db8::9", "fd00:2::8000:9", "fd00:2::3", "::1", "2002:c000:201::9", "fec0::9"],
+        (1, b'b') => &["203.0.113.9"],
+        (28, b'b') => &["fd00:2::9"],
+        (1, b'c') => &["192.0.2.130", "203.0.113.9", "192.0.2.3", "198.51.100.1"],
+        (28, b'd') => &["2001:db8::9", "fd00:2::9", "fd00:3::9", "2001:0:1::9"],
+        _ => &[],
+    };
+    let mut message = dns::answer(question, 0);
+    for address in addresses {
+        let (kind, bytes) = match address.parse().unwrap() {
+            IpAddr::V4(address) => (1, address.octets().to_vec()),
+            IpAddr::V6(address) => (28, address.octets().to_vec()),
+        };
+        message[7] += 1;
+        message.extend([0xc0, 0x0c, 0, kind, 0, 1, 0, 0, 0, 60, 0, u8::try_from(bytes.len()).unwrap()]);
+        message.extend(bytes);
+    }
+    vec![message]
+}
+
+#[test]
+fn addresses_come_in_the_order_of_the_real_resolvers() {
+    if !can_make_networks() {
+        return;
+    }
+    let Some(place) = Place::new() else { return skipped("there is no dnsmasq") };
+    let _beside = Network::beside(&place.target);
+    let here = Network::of(&place.target);
+    here.configure(&[
+        "ip -6 route add 2001:db8::/32 via fd00:2::1",
+        "ip route replace unreachable 198.51.100.0/24",
+    ]);
+    let _server = Scripted::udp(place.host_pid, "127.0.0.5", many);
+    fs::write(&place.resolv_conf, "nameserver 127.0.0.5\noptions timeout:20 attempts:1\n").unwrap();
+    let go = dns::go_program(place.work.path());
+    if go.is_none() {
+        skipped("there is no Go");
+    }
+    for resolver in [Resolver::Glibc, Resolver::Musl, Resolver::Go] {
+        let is_here = match resolver {
+            Resolver::Glibc => cfg!(target_env = "gnu"),
+            Resolver::Musl => true,
+            Resolver::Go => go.is_some(),
+        };
+        for name in ["a.test", "b.test", "c.test", "d.test"].into_iter().filter(|_| is_here) {
+            let real = place.real_addresses(resolver, go.as_deref().unwrap_or(Path::new("")), name);
+            let ran = dbgctl(&["dns", &place.target.id, name, "--resolver", resolver.name(), "-o", "json"]);
+            let verdict =
+                ran.expect(0).json().into_iter().find_map(|line| line.get("verdict").cloned()).unwrap();
+            let ours: Vec<IpAddr> = serde_json::from_value(verdict["addresses"].clone()).unwrap();
+            assert_eq!(ours, real, "{resolver:?}, {name}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "it is the program with the GNU C library that the test above runs in a container's network"]
+#[expect(clippy::print_stdout, reason = "that is how a program tells what it was told")]
 fn this_program_looks_up_a_name() {
     let name = std::env::var("LOOK_UP").unwrap();
-    // What comes of it is not asked here.
-    let _ = (name.as_str(), 80).to_socket_addrs();
+    // That there is none is an answer, too.
+    for address in (name.as_str(), 80).to_socket_addrs().into_iter().flatten() {
+        println!("\n{}", address.ip());
+    }
 }

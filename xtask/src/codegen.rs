@@ -24,6 +24,12 @@ pub(crate) fn generate(workspace: &Path, out: &Path) -> Result {
         .boxed(".dbgctl.v1.Socket.unix")
         .boxed(".dbgctl.v1.Socket.packet")
         .boxed(".dbgctl.v1.Socket.netlink")
+        .boxed(".dbgctl.v1.ConnectResponse.look_up")
+        .boxed(".dbgctl.v1.ForwardFailed.look_up")
+        .boxed(".dbgctl.v1.HttpExchange.look_up")
+        .boxed(".dbgctl.v1.PingHeader.look_up")
+        .boxed(".dbgctl.v1.TlsResponse.look_up")
+        .boxed(".dbgctl.v1.TraceHeader.look_up")
         // The agent encodes sockets while it reads them.
         .extern_path(".dbgctl.v1.SocketBatch", "crate::SocketBatch")
         // What is carried is not copied once more.

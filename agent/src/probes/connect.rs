@@ -99,8 +99,9 @@ fn interface(name: String) -> Result<Option<String>, BadRequest> {
 
 async fn collect(plan: &Plan, sources: &Arc<Sources>) -> v1::ConnectResponse {
     let mut response = v1::ConnectResponse::default();
-    let Resolved { took, addresses } = resolve(&plan.host, plan.port.get(), plan.timeout).await;
-    response.resolve_nanos = took.map(nanos);
+    let Resolved { took, addresses, look_up } =
+        resolve(sources, &plan.host, plan.port.get(), plan.timeout).await;
+    (response.resolve_nanos, response.look_up) = (took.map(nanos), look_up);
     let mut addresses = match addresses {
         Ok(addresses) => addresses,
         Err(reason) => {
@@ -138,6 +139,7 @@ pub(super) struct Reached {
     pub(super) resolve_nanos: Option<u64>,
     /// Why there is no address to try.
     pub(super) resolve_error: String,
+    pub(super) look_up: Option<Box<v1::NameLookUp>>,
     /// What became of each address that was tried.
     pub(super) attempts: Vec<v1::ConnectAttempt>,
     /// That of the last attempt, if it succeeded.
@@ -145,11 +147,12 @@ pub(super) struct Reached {
 }
 
 /// Connects to the first address of a host that takes it.
-pub(super) async fn reach(host: &str, port: u16, limit: Duration) -> Reached {
-    let Resolved { took, addresses } = resolve(host, port, limit).await;
+pub(super) async fn reach(sources: &Arc<Sources>, host: &str, port: u16, limit: Duration) -> Reached {
+    let Resolved { took, addresses, look_up } = resolve(sources, host, port, limit).await;
     let mut reached = Reached {
         resolve_nanos: took.map(nanos),
         resolve_error: String::new(),
+        look_up,
         attempts: Vec::new(),
         connection: None,
     };

@@ -11,6 +11,8 @@ use dbgctl_proto::bounds::{
 use dbgctl_proto::list::LookUpNews;
 use dbgctl_proto::v1;
 use dbgctl_proto::v1::dns_service_server::{DnsService, DnsServiceServer};
+use futures_util::stream::{BoxStream, StreamExt as _, iter};
+use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use crate::error::{BadRequest, ProbeError};
@@ -23,10 +25,15 @@ const PORT: u16 = 53;
 /// Nobody looks for so long whether the next round is still wanted.
 const SLICE: Duration = Duration::from_millis(200);
 
+/// Nobody notices that an answer begins so much later.
+const SOON: Duration = Duration::from_millis(5);
+
 /// The service, reading from `sources`.
 pub(crate) fn service(sources: Arc<Sources>) -> DnsServiceServer<impl DnsService> {
     DnsServiceServer::new(Dns { sources })
 }
+
+type Answer = BoxStream<'static, Result<v1::LookUpNameResponse, Status>>;
 
 #[derive(Debug)]
 struct Dns {
@@ -35,16 +42,44 @@ struct Dns {
 
 #[tonic::async_trait]
 impl DnsService for Dns {
-    type LookUpNameStream = Bounded<v1::LookUpNameResponse>;
+    type LookUpNameStream = Answer;
+    type LookUpNameInEnvironmentStream = Answer;
 
     async fn look_up_name(
         &self,
         request: Request<v1::LookUpNameRequest>,
     ) -> Result<Response<Self::LookUpNameStream>, Status> {
+        self.look_up(request, false).await
+    }
+
+    async fn look_up_name_in_environment(
+        &self,
+        request: Request<v1::LookUpNameRequest>,
+    ) -> Result<Response<Self::LookUpNameStream>, Status> {
+        self.look_up(request, true).await
+    }
+}
+
+impl Dns {
+    async fn look_up(
+        &self,
+        request: Request<v1::LookUpNameRequest>,
+        must_heed_environment: bool,
+    ) -> Result<Response<Answer>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
+        let plan = Plan { must_heed_environment, ..plan };
         let sources = Arc::clone(&self.sources);
-        Ok(Response::new(waiting(terms, move |out| collect(&sources, &plan, out))?))
+        Ok(Response::new(together(waiting(terms, move |out| collect(&sources, &plan, out))?).await))
+    }
+}
+
+/// A stream whose beginning goes to the client together with the head of the answer, if it comes soon: a server that is
+/// near has answered by then.
+async fn together(mut stream: Bounded<v1::LookUpNameResponse>) -> Answer {
+    match timeout(SOON, stream.next()).await {
+        Ok(first) => iter(first).chain(stream).boxed(),
+        Err(_) => stream.boxed(),
     }
 }
 
@@ -60,6 +95,7 @@ struct Plan {
     interval: Duration,
     timeout: Option<Duration>,
     every_server: bool,
+    must_heed_environment: bool,
 }
 
 impl TryFrom<v1::LookUpNameRequest> for Plan {
@@ -105,6 +141,7 @@ impl TryFrom<v1::LookUpNameRequest> for Plan {
             interval: wait(request.interval, "interval")?.unwrap_or_default(),
             timeout: wait(request.timeout, "timeout")?.filter(|timeout| !timeout.is_zero()),
             every_server: request.every_server,
+            must_heed_environment: false,
         })
     }
 }
@@ -129,7 +166,7 @@ impl Listener for Out<v1::LookUpNameResponse> {
 }
 
 fn collect(sources: &Sources, plan: &Plan, out: &mut Out<v1::LookUpNameResponse>) -> Result<(), Halt> {
-    let mut setup = Setup::read(sources, plan.resolver)?;
+    let mut setup = Setup::read(sources, plan.resolver, plan.must_heed_environment)?;
     setup.tcp = plan.tcp;
     if !plan.servers.is_empty() {
         setup.servers.clone_from(&plan.servers);
@@ -137,14 +174,15 @@ fn collect(sources: &Sources, plan: &Plan, out: &mut Out<v1::LookUpNameResponse>
     if let Some(timeout) = plan.timeout {
         setup.wait(timeout);
     }
-    out.lead(LookUpNews::Header(header(&setup, sources.now().unix_nanos)))?;
+    out.hold(LookUpNews::Header(setup.header(sources.now().unix_nanos)))?;
     let started = Instant::now();
     let mut candidate = 0;
     for round in 1..=plan.rounds {
-        let verdict = resolvers::look_up(&setup, &plan.name, &plan.kinds, round, out)?;
+        let verdict = resolvers::look_up(&setup, sources.root(), &plan.name, &plan.kinds, round, out)?;
         candidate = verdict.candidate;
-        out.between(LookUpNews::Verdict(verdict))?;
+        out.hold(LookUpNews::Verdict(verdict))?;
         if round < plan.rounds {
+            out.flush()?;
             pause(started + plan.interval * round, out)?;
         }
     }
@@ -162,26 +200,5 @@ fn pause(until: Instant, out: &mut Out<v1::LookUpNameResponse>) -> Result<(), Ha
             return Ok(());
         }
         std::thread::sleep(left.min(SLICE));
-    }
-}
-
-fn header(setup: &Setup, unix_nanos: u64) -> v1::LookUpHeader {
-    let resolver = match setup.resolver {
-        Resolver::Glibc => v1::Resolver::Glibc,
-        Resolver::Musl => v1::Resolver::Musl,
-        Resolver::Go => v1::Resolver::Go,
-    };
-    v1::LookUpHeader {
-        resolver: resolver.into(),
-        resolver_reason: setup.reason.clone(),
-        started_unix_nanos: unix_nanos,
-        servers: setup.servers.iter().map(ToString::to_string).collect(),
-        search: setup.search.clone(),
-        ndots: setup.conf.ndots,
-        timeout_nanos: u64::try_from(setup.conf.timeout.as_nanos()).unwrap_or(u64::MAX),
-        attempts: setup.conf.attempts,
-        options: setup.conf.options().into_iter().map(str::to_owned).collect(),
-        sources: setup.sources.clone(),
-        remarks: setup.remarks.clone(),
     }
 }

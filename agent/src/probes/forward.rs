@@ -19,11 +19,13 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::connect;
 use crate::error::{BadRequest, ProbeError};
-use crate::resolve::{self, resolve};
+use crate::resolve::{self, Resolved, resolve};
+use crate::sources::Sources;
 
 /// The service.
-pub(crate) fn service() -> ForwardServiceServer<impl ForwardService> {
-    let forward = Forward { budget: Arc::default(), places: Arc::new(Semaphore::new(MOST_CONNECTIONS)) };
+pub(crate) fn service(sources: Arc<Sources>) -> ForwardServiceServer<impl ForwardService> {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let forward = Forward { budget: Arc::default(), places, sources };
     ForwardServiceServer::new(forward)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)
@@ -32,6 +34,7 @@ pub(crate) fn service() -> ForwardServiceServer<impl ForwardService> {
 struct Forward {
     budget: Arc<Budget>,
     places: Arc<Semaphore>,
+    sources: Arc<Sources>,
 }
 
 #[tonic::async_trait]
@@ -47,10 +50,10 @@ impl ForwardService for Forward {
         let mut incoming = request.into_inner();
         let plan = Plan::try_from(incoming.message().await?).map_err(ProbeError::from)?;
         let (outgoing, frames) = mpsc::channel(WAITING_FRAMES);
-        let budget = self.budget.clone();
+        let (budget, sources) = (self.budget.clone(), self.sources.clone());
         tokio::spawn(async move {
             let _place = place;
-            forward(&plan, incoming, outgoing, &budget).await;
+            forward(&plan, &sources, incoming, outgoing, &budget).await;
         });
         let frames = ReceiverStream::new(frames).map(|frame| Ok(v1::ForwardFrame { frame: Some(frame) }));
         Ok(Response::new(frames.boxed()))
@@ -82,12 +85,13 @@ impl TryFrom<Option<v1::ForwardFrame>> for Plan {
 
 async fn forward(
     plan: &Plan,
+    sources: &Arc<Sources>,
     incoming: impl Stream<Item = Result<v1::ForwardFrame, Status>>,
     outgoing: mpsc::Sender<Frame>,
     budget: &Budget,
 ) {
     let opened = tokio::select! {
-        opened = open(plan) => opened,
+        opened = open(plan, sources) => opened,
         // Who has hung up does not want to be connected any more.
         () = outgoing.closed() => return,
     };
@@ -103,16 +107,19 @@ async fn forward(
 }
 
 /// The first address that takes a connection.
-async fn open(plan: &Plan) -> Result<(SocketAddr, TcpStream), v1::ForwardFailed> {
+async fn open(plan: &Plan, sources: &Arc<Sources>) -> Result<(SocketAddr, TcpStream), v1::ForwardFailed> {
     let port = plan.port.get();
-    let addresses = if plan.host.is_empty() {
-        Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()])
-    } else {
-        resolve(&plan.host, port, plan.timeout).await.addresses
-    };
-    let addresses = addresses
-        .map_err(|resolve_error| v1::ForwardFailed { resolve_error, ..v1::ForwardFailed::default() })?;
     let mut failed = v1::ForwardFailed::default();
+    let addresses = if plan.host.is_empty() {
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    } else {
+        let Resolved { addresses, look_up, .. } = resolve(sources, &plan.host, port, plan.timeout).await;
+        failed.look_up = look_up;
+        addresses.unwrap_or_else(|why| {
+            failed.resolve_error = why;
+            Vec::new()
+        })
+    };
     for address in addresses.into_iter().take(MOST_CONNECT_ATTEMPTS) {
         match connect::attempt(address, plan.timeout).await {
             (_, Some(connection)) => return Ok((address, connection)),

@@ -5,15 +5,18 @@ mod echo;
 mod flight;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dbgctl_proto::bounds::{MOST_PACKET_BYTES, PACKET_MILLIS, UNLIKELY_PORT};
-use dbgctl_proto::v1::{AddressFamily, PacketMethod};
+use dbgctl_proto::v1::{AddressFamily, NameLookUp, PacketMethod};
 use nix::errno::Errno;
 
 pub(super) use self::flight::{Flight, LOOK_UP, NotSent, is_of_host, timed_out, wait};
+use super::connect::nanos;
 use crate::error::BadRequest;
 use crate::resolve::{self, Resolved, resolve};
+use crate::sources::Sources;
 
 /// Headers of ICMP and UDP are equally long.
 const TRANSPORT_HEADER_BYTES: u32 = 8;
@@ -89,19 +92,20 @@ impl Way {
         Ok(Self { host, method, port, family, timeout, size_bytes })
     }
 
-    /// The address that packets go to, how long finding it took, and why there is none.
-    pub(super) async fn resolve(&self) -> (Option<Duration>, Result<SocketAddr, String>) {
-        let Resolved { took, addresses } = resolve(&self.host, self.port, self.timeout).await;
+    /// The address that packets go to, or why there is none, and how that was found out.
+    pub(super) async fn resolve(&self, sources: &Arc<Sources>) -> Found {
+        let Resolved { took, addresses, look_up } =
+            resolve(sources, &self.host, self.port, self.timeout).await;
         let fits = |address: &SocketAddr| match self.family {
             AddressFamily::Unspecified => true,
             AddressFamily::Ipv4 => address.is_ipv4(),
             AddressFamily::Ipv6 => address.is_ipv6(),
         };
-        let found = addresses.and_then(|addresses| {
+        let to = addresses.and_then(|addresses| {
             let found = addresses.into_iter().find(fits);
             found.ok_or_else(|| format!("{} has no address of that family", self.host))
         });
-        (took, found)
+        Found { resolve_nanos: took.map(nanos), to, look_up }
     }
 
     /// A packet to that address.
@@ -109,6 +113,14 @@ impl Way {
         let (method, size_bytes) = (self.method, self.size_bytes);
         Packet { to, method, sequence: 0, size_bytes, ttl: None, dont_fragment: false }
     }
+}
+
+/// Where packets go.
+pub(super) struct Found {
+    /// How long the look-up took. `None`: the host is an address.
+    pub(super) resolve_nanos: Option<u64>,
+    pub(super) to: Result<SocketAddr, String>,
+    pub(super) look_up: Option<Box<NameLookUp>>,
 }
 
 /// A time of a request. 0: a second.

@@ -3,6 +3,7 @@
 mod mtu;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dbgctl_proto::bounds::MOST_PINGS;
@@ -11,8 +12,9 @@ use dbgctl_proto::v1::ping_service_server::{PingService, PingServiceServer};
 use dbgctl_proto::v1::{self, PacketAnswer, PacketMethod};
 use tonic::{Request, Response, Status};
 
-use super::packets::{Flight, LOOK_UP, NotSent, Packet, Way, millis, refused, timed_out, wait};
+use super::packets::{Flight, Found, LOOK_UP, NotSent, Packet, Way, millis, refused, timed_out, wait};
 use crate::error::{BadRequest, ProbeError};
+use crate::sources::Sources;
 use crate::stream::{Bounded, Halt, Out, Terms, waiting};
 
 /// Sockets that are open at the same time. With more, sending waits.
@@ -23,11 +25,13 @@ const FOR_DUPLICATES: Duration = Duration::from_millis(20);
 const MOST_ANSWERS: u32 = 16;
 
 /// The service.
-pub(crate) fn service() -> PingServiceServer<impl PingService> {
-    PingServiceServer::new(Ping)
+pub(crate) fn service(sources: Arc<Sources>) -> PingServiceServer<impl PingService> {
+    PingServiceServer::new(Ping { sources })
 }
 
-struct Ping;
+struct Ping {
+    sources: Arc<Sources>,
+}
 
 #[tonic::async_trait]
 impl PingService for Ping {
@@ -36,11 +40,12 @@ impl PingService for Ping {
     async fn ping(&self, request: Request<v1::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
-        let (took, to) = plan.way.resolve().await;
+        let Found { resolve_nanos, to, look_up } = plan.way.resolve(&self.sources).await;
         let header = v1::PingHeader {
-            resolve_nanos: took.map(|took| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+            resolve_nanos,
             method: plan.way.method.into(),
             port: plan.way.port.into(),
+            look_up,
             ..v1::PingHeader::default()
         };
         let produce = move |out: &mut Out<v1::PingResponse>| collect(&plan, header, to, out);
@@ -238,7 +243,8 @@ mod tests {
             timeout_millis: 10_000,
             ..v1::PingRequest::default()
         };
-        let mut answer = Ping.ping(Request::new(request)).await.unwrap().into_inner();
+        let sources = Arc::new(Sources::live("a".repeat(64).parse().unwrap()).unwrap());
+        let mut answer = Ping { sources }.ping(Request::new(request)).await.unwrap().into_inner();
         let mut outcomes = Vec::new();
         while let Some(message) = answer.next().await {
             if let Some(v1::ping_response::Part::Batch(batch)) = message.unwrap().part {

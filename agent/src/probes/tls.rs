@@ -110,10 +110,9 @@ fn versions(
 }
 
 async fn collect(plan: &Plan, sources: &Arc<Sources>, lacks_ptrace: bool) -> v1::TlsResponse {
-    let Reached { resolve_nanos, resolve_error, attempts, connection } =
-        connect::reach(&plan.host, plan.port.get(), plan.timeout).await;
-    let mut response =
-        v1::TlsResponse { resolve_nanos, resolve_error, attempts, ..v1::TlsResponse::default() };
+    let Reached { resolve_nanos, resolve_error, look_up, attempts, connection } =
+        connect::reach(sources, &plan.host, plan.port.get(), plan.timeout).await;
+    let mut response = v1::TlsResponse { resolve_nanos, resolve_error, attempts, handshake: None, look_up };
     if let Some(connection) = connection {
         let Shaken { mut handshake, presented, .. } =
             session::shake(connection, &plan.options, plan.timeout).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use dbgctl_proto::bounds::{MOST_HOPS, MOST_PACKETS_PER_HOP};
@@ -9,19 +10,22 @@ use dbgctl_proto::v1::trace_service_server::{TraceService, TraceServiceServer};
 use dbgctl_proto::v1::{self, PacketAnswer, PacketMethod, PacketOutcome};
 use tonic::{Request, Response, Status};
 
-use super::packets::{Flight, LOOK_UP, NotSent, Packet, Way, is_of_host, refused, timed_out, wait};
+use super::packets::{Flight, Found, LOOK_UP, NotSent, Packet, Way, is_of_host, refused, timed_out, wait};
 use crate::error::{BadRequest, ProbeError};
+use crate::sources::Sources;
 use crate::stream::{Bounded, Halt, Out, Terms, waiting};
 
 /// Packets that are on their way at the same time: routers answer a few in a row and no more.
 const MOST_FLIGHTS: usize = 16;
 
 /// The service.
-pub(crate) fn service() -> TraceServiceServer<impl TraceService> {
-    TraceServiceServer::new(Trace)
+pub(crate) fn service(sources: Arc<Sources>) -> TraceServiceServer<impl TraceService> {
+    TraceServiceServer::new(Trace { sources })
 }
 
-struct Trace;
+struct Trace {
+    sources: Arc<Sources>,
+}
 
 #[tonic::async_trait]
 impl TraceService for Trace {
@@ -30,11 +34,12 @@ impl TraceService for Trace {
     async fn trace(&self, request: Request<v1::TraceRequest>) -> Result<Response<Self::TraceStream>, Status> {
         let terms = Terms::of(&request, request.get_ref().limit);
         let plan = Plan::try_from(request.into_inner()).map_err(ProbeError::from)?;
-        let (took, to) = plan.way.resolve().await;
+        let Found { resolve_nanos, to, look_up } = plan.way.resolve(&self.sources).await;
         let header = v1::TraceHeader {
-            resolve_nanos: took.map(|took| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+            resolve_nanos,
             method: plan.way.method.into(),
             port: plan.way.port.into(),
+            look_up,
             ..v1::TraceHeader::default()
         };
         let produce = move |out: &mut Out<v1::TraceResponse>| collect(&plan, header, to, out);

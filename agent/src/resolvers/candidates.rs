@@ -27,11 +27,15 @@ fn join(name: &[u8], domain: &[u8]) -> Vec<u8> {
     [name, b".", domain].concat()
 }
 
-/// First as it is, if it has enough dots; then in each domain; then as it is, if it was not that yet.
+/// An alias, if it has no dots. First as it is, if it has enough of them; then in each domain; then as it is, if it was not that yet.
 fn glibc(setup: &Setup, name: &[u8]) -> Vec<Vec<u8>> {
     let as_it_is = || vec![name.to_vec()];
     if name.ends_with(b".") {
         return as_it_is();
+    }
+    let alias = setup.aliases.iter().find(|alias| dots(name) == 0 && alias.of.eq_ignore_ascii_case(name));
+    if let Some(alias) = alias {
+        return vec![alias.name.clone()];
     }
     let (dots, is_first) = (dots(name), dots(name) >= setup.conf.ndots);
     let mut names = if is_first { as_it_is() } else { Vec::new() };

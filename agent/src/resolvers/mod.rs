@@ -6,23 +6,27 @@
 
 mod candidates;
 mod compare;
+mod environment;
 mod glibc;
 mod go;
 mod message;
 mod musl;
+mod order;
 mod setup;
 mod tcp;
 mod wire;
 
 use std::time::{Duration, Instant};
 
+use dbgctl_linux::Root;
 use dbgctl_linux::etc::hosts;
+use dbgctl_linux::etc::nsswitch::Status;
 use dbgctl_linux::etc::resolv_conf::{self, Resolver};
 use dbgctl_proto::v1::{self, LookUpOutcome};
 
 use self::message::Answer;
 pub(crate) use self::message::{A, AAAA};
-pub(crate) use self::setup::Setup;
+pub(crate) use self::setup::{Setup, interface};
 pub(crate) use self::wire::Listener;
 use self::wire::{Wire, nanos};
 use crate::stream::Halt;
@@ -78,6 +82,7 @@ struct LookUp<'a, 'l> {
 /// What the listener returns: that nothing was found is no error.
 pub(crate) fn look_up(
     setup: &Setup,
+    root: &Root,
     name: &[u8],
     kinds: &[u16],
     round: u32,
@@ -100,34 +105,50 @@ pub(crate) fn look_up(
         reason: "no source of names is configured".to_owned(),
         ..verdict
     };
+    let mut addresses = Vec::new();
     let mut spent_beside = Duration::ZERO;
     for source in &setup.sources {
-        match source.as_str() {
+        let status = match source.name.as_str() {
             "files" if for_addresses => {
-                let mut addresses = hosts::addresses(&setup.hosts, name, setup.resolver);
+                addresses = hosts::addresses(&setup.hosts, name, setup.resolver);
                 addresses.retain(|address| kinds.contains(&if address.is_ipv4() { A } else { AAAA }));
-                verdict.reason = "it is not in /etc/hosts".to_owned();
-                if !addresses.is_empty() {
+                if addresses.is_empty() {
+                    // What a server said before tells more.
+                    if verdict.candidate == 0 {
+                        verdict.reason = "it is not in /etc/hosts".to_owned();
+                    }
+                    Status::NotFound
+                } else {
                     verdict.outcome = LookUpOutcome::Found.into();
                     verdict.source = "files".to_owned();
-                    verdict.addresses = addresses.iter().map(ToString::to_string).collect();
                     verdict.canonical_name = String::from_utf8_lossy(name).into_owned();
                     verdict.reason.clear();
-                    break;
+                    Status::Success
                 }
             }
             "dns" => {
                 let end = ask_servers(setup, name, kinds, round, listener)?;
                 fill(&mut verdict, &end);
+                addresses = end.answers.iter().flat_map(|answer| &answer.addresses).copied().collect();
                 spent_beside += end.spent_beside;
-                if end.outcome == LookUpOutcome::Found {
-                    break;
+                match end.outcome {
+                    LookUpOutcome::Found => Status::Success,
+                    LookUpOutcome::TryAgain => Status::TryAgain,
+                    LookUpOutcome::Failed => Status::Unavailable,
+                    _ => Status::NotFound,
                 }
             }
-            // Other sources are not dbgctl's to ask; the remarks say so.
-            _ => {}
+            // Others are not dbgctl's to ask; the remarks say so.
+            _ => Status::Unavailable,
+        };
+        if status == Status::Success || source.ends_with(status) {
+            break;
         }
     }
+    if for_addresses {
+        order::sort(&mut addresses, setup.resolver, root);
+    }
+    verdict.addresses = addresses.iter().take(MOST_ADDRESSES).map(ToString::to_string).collect();
     verdict.nanos = nanos(started.elapsed().saturating_sub(spent_beside));
     Ok(verdict)
 }
@@ -155,8 +176,6 @@ fn fill(verdict: &mut v1::LookUpVerdict, end: &End) {
     verdict.candidate = end.candidate;
     verdict.reason.clone_from(&end.reason);
     verdict.source = if end.outcome == LookUpOutcome::Found { "dns".to_owned() } else { String::new() };
-    let addresses = end.answers.iter().flat_map(|answer| &answer.addresses);
-    verdict.addresses = addresses.take(MOST_ADDRESSES).map(ToString::to_string).collect();
     let names = end.answers.iter().map(|answer| &answer.canonical);
     verdict.canonical_name = names.into_iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
 }

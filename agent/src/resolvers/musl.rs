@@ -141,7 +141,7 @@ fn send(
     }
     let decided = Instant::now();
     let others = decided + started.elapsed().saturating_mul(4).min(LONGEST_WAIT_FOR_OTHERS);
-    while (0..sent.len()).any(|number| wire.is_open(number)) {
+    while wire.cares_for_the_slower() && (0..sent.len()).any(|number| wire.is_open(number)) {
         if let Event::Deadline = wire.next(others)? {
             wire.end_all(DnsOutcome::Abandoned)?;
         }

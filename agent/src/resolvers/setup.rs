@@ -9,8 +9,10 @@ use dbgctl_linux::etc::{hosts, nsswitch};
 use dbgctl_linux::procfs::exe::{self, Program};
 use dbgctl_linux::procfs::{cmdline, if_inet6};
 use dbgctl_linux::{Buffer, Pid, ReadError};
+use dbgctl_proto::v1;
 use nix::unistd::gethostname;
 
+use super::environment::{self, Alias};
 use crate::error::ProbeError;
 use crate::sources::Sources;
 
@@ -26,8 +28,10 @@ pub(crate) struct Setup {
     /// Whom to ask, in order.
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) search: Vec<Vec<u8>>,
+    /// Of the file that the environment of the program names.
+    pub(super) aliases: Vec<Alias>,
     /// `files`, `dns` and others, in order.
-    pub(crate) sources: Vec<String>,
+    pub(crate) sources: Vec<nsswitch::Source>,
     /// The text of `/etc/hosts`.
     pub(super) hosts: Vec<u8>,
     pub(crate) remarks: Vec<String>,
@@ -38,12 +42,17 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Reads the target's configuration. `wanted`: the resolver, if that is not for the program to say.
+    /// Reads the target's configuration. `wanted`: the resolver, if that is not for the program to say. The environment of
+    /// the program is heeded where it may be read, or `must` be.
     ///
     /// # Errors
     ///
     /// If a file is there and can not be read: what a resolver would do then is not to be guessed.
-    pub(crate) fn read(sources: &Sources, wanted: Option<Resolver>) -> Result<Self, ProbeError> {
+    pub(crate) fn read(
+        sources: &Sources,
+        wanted: Option<Resolver>,
+        must_heed_environment: bool,
+    ) -> Result<Self, ProbeError> {
         let mut buffer = Buffer::default();
         let mut remarks = Vec::new();
         let init = sources.target_init().ok();
@@ -53,7 +62,14 @@ impl Setup {
         };
         let files = Files { sources, init };
         let text = files.read("/etc/resolv.conf", resolv_conf::BOUND_BYTES, &mut remarks)?;
-        let conf = resolv_conf::parse(&text, resolver);
+        let mut conf = resolv_conf::parse(&text, resolver);
+        let aliases =
+            match init.map(|init| environment::heed(sources, init, &mut conf, resolver, &mut remarks)) {
+                Some(Ok(aliases)) => aliases,
+                Some(Err(error)) if must_heed_environment => return Err(error.into()),
+                None if must_heed_environment => return Err(ProbeError::TargetGone),
+                Some(Err(_)) | None => Vec::new(),
+            };
         let hosts = files.read("/etc/hosts", hosts::BOUND_BYTES, &mut remarks)?;
         let order = order(&files, resolver, &mut remarks);
         let mut search = conf.search.clone();
@@ -69,6 +85,7 @@ impl Setup {
             conf,
             servers,
             search,
+            aliases,
             sources: order,
             hosts,
             remarks,
@@ -85,6 +102,28 @@ impl Setup {
         self.timeout_is_given = true;
     }
 
+    /// What it says, in the words of the contract.
+    pub(crate) fn header(&self, started_unix_nanos: u64) -> v1::LookUpHeader {
+        let resolver = match self.resolver {
+            Resolver::Glibc => v1::Resolver::Glibc,
+            Resolver::Musl => v1::Resolver::Musl,
+            Resolver::Go => v1::Resolver::Go,
+        };
+        v1::LookUpHeader {
+            resolver: resolver.into(),
+            resolver_reason: self.reason.clone(),
+            started_unix_nanos,
+            servers: self.servers.iter().map(ToString::to_string).collect(),
+            search: self.search.clone(),
+            ndots: self.conf.ndots,
+            timeout_nanos: u64::try_from(self.conf.timeout.as_nanos()).unwrap_or(u64::MAX),
+            attempts: self.conf.attempts,
+            options: self.conf.options().into_iter().map(str::to_owned).collect(),
+            sources: self.sources.iter().map(ToString::to_string).collect(),
+            remarks: self.remarks.clone(),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn for_test(resolver: Resolver, conf: &str) -> Self {
         let conf = resolv_conf::parse(conf.as_bytes(), resolver);
@@ -93,8 +132,9 @@ impl Setup {
             reason: String::new(),
             servers: conf.servers.iter().map(|server| (server.address, PORT).into()).collect(),
             search: conf.search.clone(),
+            aliases: Vec::new(),
             conf,
-            sources: vec!["files".to_owned(), "dns".to_owned()],
+            sources: files_and_dns(),
             hosts: Vec::new(),
             remarks: Vec::new(),
             tcp: false,
@@ -135,11 +175,14 @@ impl Files<'_> {
     }
 }
 
+fn files_and_dns() -> Vec<nsswitch::Source> {
+    ["files", "dns"].map(nsswitch::Source::new).into()
+}
+
 /// The sources of names in order.
-fn order(files: &Files<'_>, resolver: Resolver, remarks: &mut Vec<String>) -> Vec<String> {
-    let default = || vec!["files".to_owned(), "dns".to_owned()];
+fn order(files: &Files<'_>, resolver: Resolver, remarks: &mut Vec<String>) -> Vec<nsswitch::Source> {
     if resolver == Resolver::Musl {
-        return default();
+        return files_and_dns();
     }
     let text = match files.of_target("/etc/nsswitch.conf", nsswitch::BOUND_BYTES) {
         Some(Ok(text)) => text,
@@ -147,13 +190,29 @@ fn order(files: &Files<'_>, resolver: Resolver, remarks: &mut Vec<String>) -> Ve
             remarks.push(
                 "the target's nsswitch.conf is not readable at this level: `files dns` is assumed".to_owned(),
             );
-            return default();
+            return files_and_dns();
         }
-        Some(Err(_)) | None => return default(),
+        Some(Err(_)) | None => return files_and_dns(),
     };
-    let order = nsswitch::parse(&text).filter(|order| !order.is_empty()).unwrap_or_else(default);
-    for source in order.iter().filter(|source| !matches!(source.as_str(), "files" | "dns")) {
-        remarks.push(format!("nsswitch.conf has the source `{source}`, which is not asked here"));
+    let order = nsswitch::parse(&text).filter(|order| !order.is_empty()).unwrap_or_else(files_and_dns);
+    let is_known = |source: &nsswitch::Source| matches!(source.name.as_str(), "files" | "dns");
+    if resolver == Resolver::Go {
+        // It heeds the order of these two and nothing else: src/net/conf.go.
+        let known: Vec<_> = order
+            .iter()
+            .filter(|source| is_known(source))
+            .map(|it| nsswitch::Source::new(&it.name))
+            .collect();
+        return if known.is_empty() { files_and_dns() } else { known };
+    }
+    for source in order.iter().filter(|source| !is_known(source)) {
+        remarks.push(format!(
+            "nsswitch.conf has the source `{}`, which is not asked here: it counts as not available",
+            source.name
+        ));
+    }
+    if !order.iter().any(|source| source.name == "dns") {
+        remarks.push("nsswitch.conf does not have the source `dns`: no server is asked".to_owned());
     }
     order
 }
@@ -209,9 +268,13 @@ fn domain_of_host() -> Option<Vec<u8>> {
 fn socket_address(sources: &Sources, server: &Server, buffer: &mut Buffer) -> SocketAddr {
     let mut address = SocketAddr::new(server.address, PORT);
     if let (SocketAddr::V6(address), Some(zone)) = (&mut address, &server.zone) {
-        let number = str::from_utf8(zone).ok().and_then(|zone| zone.parse().ok());
-        let index = number.or_else(|| if_inet6::index(sources.root(), zone, buffer).ok().flatten());
-        address.set_scope_id(index.unwrap_or(0));
+        address.set_scope_id(interface(sources, zone, buffer).unwrap_or(0));
     }
     address
+}
+
+/// The number of the interface that a zone names. `None`: there is none of that name with an IPv6 address.
+pub(crate) fn interface(sources: &Sources, zone: &[u8], buffer: &mut Buffer) -> Option<u32> {
+    let number = str::from_utf8(zone).ok().and_then(|zone| zone.parse().ok());
+    number.or_else(|| if_inet6::index(sources.root(), zone, buffer).ok().flatten())
 }

@@ -26,7 +26,7 @@ pub(super) fn ask(
     let at = Instant::now();
     let mut rows: Vec<_> =
         askings.iter().map(|asking| Some(wire.row(server, asking, place, DnsTransport::Tcp, at))).collect();
-    let mut connection = match Connection::open(server, at + timeout) {
+    let mut connection = match Connection::open(server, wire.at_the_latest(at + timeout)) {
         Ok(connection) => connection,
         Err(error) => return fail(wire, rows, at, error),
     };

@@ -33,6 +33,16 @@ pub(crate) trait Listener {
     ///
     /// If not.
     fn wanted(&mut self) -> Result<(), Halt>;
+
+    /// When nothing is wanted any more, whatever the resolver would wait for. `None`: as long as it waits.
+    fn until(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Whether it matters what servers say that the resolver does not wait for.
+    fn cares_for_the_slower(&self) -> bool {
+        true
+    }
 }
 
 /// A question that was sent.
@@ -176,17 +186,32 @@ impl<'l> Wire<'l> {
         self.listener.heard(row)
     }
 
+    /// Whether there is still someone to tell. What is open then goes unanswered, and that is the last that is told.
     pub(super) fn wanted(&mut self) -> Result<(), Halt> {
-        self.listener.wanted()
+        let wanted = self.listener.wanted();
+        if wanted.is_err() {
+            self.end_all(DnsOutcome::TimedOut)?;
+        }
+        wanted
+    }
+
+    /// A deadline, or when nothing is wanted any more.
+    pub(super) fn at_the_latest(&self, deadline: Instant) -> Instant {
+        self.listener.until().map_or(deadline, |until| until.min(deadline))
+    }
+
+    pub(super) fn cares_for_the_slower(&self) -> bool {
+        self.listener.cares_for_the_slower()
     }
 
     /// Waits for what happens next.
     pub(super) fn next(&mut self, deadline: Instant) -> Result<Event, Halt> {
         let mut looked = Instant::now();
+        let until = self.listener.until();
         loop {
             let now = Instant::now();
-            if now >= looked + SLICE {
-                self.listener.wanted()?;
+            if now >= looked + SLICE || until.is_some_and(|until| now >= until) {
+                self.wanted()?;
                 looked = now;
             }
             // Also while packets come without end.
@@ -198,7 +223,7 @@ impl<'l> Wire<'l> {
                     return Ok(event);
                 }
             }
-            let wait = deadline.saturating_duration_since(Instant::now()).min(SLICE);
+            let wait = self.at_the_latest(deadline).saturating_duration_since(Instant::now()).min(SLICE);
             let mut fds: Vec<_> =
                 self.lines.iter().map(|line| PollFd::new(line.socket.as_fd(), PollFlags::POLLIN)).collect();
             // Rounded up: with less than a millisecond left it would turn round and round.

@@ -14,13 +14,13 @@ use std::time::Duration;
 use dbgctl_proto::MAX_MESSAGE_BYTES;
 use dbgctl_proto::bounds::{LONGEST_CONNECT_TIMEOUT, LONGEST_INTERFACE_BYTES, MOST_CONNECT_ATTEMPTS};
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
-use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse};
+use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, ConnectResponse, NameLookUp};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::peer::{Peer, with_port};
 use self::statistics::Statistics;
 use super::agent::Agent;
-use super::{Failure, Question, unless_pipe_closed};
+use super::{Failure, Question, dns, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Took;
 use crate::render::{Column, Emphasis, Object, Output, Row, Talk};
@@ -95,11 +95,15 @@ fn interface_name(text: &str) -> Result<String, String> {
 }
 
 /// Why a host was not reached, in sentences.
-pub(super) fn not_reached(peer: &Peer, resolve_error: &str, attempts: &[ConnectAttempt]) -> Vec<String> {
+pub(super) fn not_reached(
+    peer: &Peer,
+    (resolve_error, look_up): (&str, Option<&NameLookUp>),
+    attempts: &[ConnectAttempt],
+) -> Vec<String> {
     if attempts.is_empty() {
-        let layer = if words::is_name(&peer.host) { "the name does not resolve: " } else { "" };
-        let why = Some(resolve_error).filter(|why| !why.is_empty());
-        return vec![format!("{layer}{}", why.unwrap_or("the agent tried no address and did not say why"))];
+        let mut lines = vec![not_resolved(peer, resolve_error)];
+        lines.extend(dns::look_up::sentences(&peer.host, look_up));
+        return lines;
     }
     let mut lines = Vec::new();
     for attempt in attempts.iter().take(MOST_CONNECT_ATTEMPTS) {
@@ -109,6 +113,12 @@ pub(super) fn not_reached(peer: &Peer, resolve_error: &str, attempts: &[ConnectA
         }
     }
     lines
+}
+
+fn not_resolved(peer: &Peer, resolve_error: &str) -> String {
+    let layer = if words::is_name(&peer.host) { "the name does not resolve: " } else { "" };
+    let why = Some(resolve_error).filter(|why| !why.is_empty());
+    format!("{layer}{}", why.unwrap_or("the agent tried no address and did not say why"))
 }
 
 /// One address and what came of it.
@@ -313,6 +323,7 @@ impl Args {
                 object.object("summary", |object| {
                     object.number("resolve_nanos", response.resolve_nanos);
                     object.text("resolve_error", response.resolve_error.as_str());
+                    dns::look_up::fields(response.look_up.as_deref(), object);
                     object.number("addresses_left_out", u64::from(response.addresses_left_out));
                     if self.repeat > 1 {
                         object.objects("statistics", statistics, |row, object| row.fields(object));
@@ -334,21 +345,21 @@ impl Args {
     fn closing(&self, told: &Told) -> Vec<String> {
         let (peer, response) = (&self.peer, &told.response);
         let resolved = response.resolve_nanos.map_or_else(String::new, |nanos| {
-            format!("; the look-up took {}", Took(Duration::from_nanos(nanos)))
+            let rules = dns::look_up::rules(response.look_up.as_deref());
+            let rules = rules.map_or_else(String::new, |rules| format!(", {rules}"));
+            format!("; the look-up took {}{rules}", Took(Duration::from_nanos(nanos)))
         });
         let done = if self.udp { "answered" } else { "connected" };
         let mut lines = vec![match told.tried {
             (0, _) => {
-                let why = Some(response.resolve_error.as_str()).filter(|why| !why.is_empty());
-                let why = why.unwrap_or("the agent tried no address and did not say why");
-                let layer = if words::is_name(&peer.host) { "the name does not resolve: " } else { "" };
-                format!("{peer}: not {done}: {layer}{why}{resolved}")
+                format!("{peer}: not {done}: {}{resolved}", not_resolved(peer, &response.resolve_error))
             }
             (1, 1) => format!("{peer}: {done}{resolved}"),
             (1, _) => format!("{peer}: not {done}{resolved}"),
             (all, 0) => format!("{peer}: not {done}, {all} addresses tried{resolved}"),
             (all, some) => format!("{peer}: {some} of {all} addresses {done}{resolved}"),
         }];
+        lines.extend(dns::look_up::sentences(&peer.host, response.look_up.as_deref()));
         lines.extend(told.verdicts.iter().cloned());
         if response.addresses_left_out > 0 {
             lines.push(format!("{} more addresses were not tried", response.addresses_left_out));

@@ -2,6 +2,8 @@
 
 mod findings;
 mod kind;
+mod letters;
+pub(super) mod look_up;
 mod repeat;
 mod row;
 #[cfg(test)]
@@ -24,7 +26,9 @@ use super::{Failure, Question, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::closing::Closing;
 use crate::render::human::Took;
-use crate::render::{Output, Talk};
+use crate::render::{Output, Talk, one_line};
+
+const IN_ENVIRONMENT: &str = "/dbgctl.v1.DnsService/LookUpNameInEnvironment";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,10 +39,12 @@ Examples:
   dbgctl dns web db --repeat 100           how long it takes, and how much is lost
   dbgctl dns web db --server 10.0.0.53 --tcp
   dbgctl dns web 10.0.0.7 --type ptr       the name of an address
+  dbgctl dns web münchen.example           as xn--mnchen-3ya.example, the form in which the DNS has it
   dbgctl dns web db && echo known          exit status 0: found, 1: no such name, 2: not found out
 
 Servers, search path and options are those of the container's resolv.conf; /etc/hosts and nsswitch.conf are heeded. \
-What is asked, in which order, and how long is waited, differs between the GNU C library, musl and Go. Unless --resolver \
+The environment of the program may say otherwise (RES_OPTIONS and others): it is heeded if it may be read, and with \
+--environment in any case. What is asked, in which order, and how long is waited, differs between the GNU C library, musl and Go. Unless --resolver \
 says which, it is that of the container's first program.
 
 Results: the server's code (NOERROR, NXDOMAIN: there is no such name, SERVFAIL: it could not find out, REFUSED: it will \
@@ -84,6 +90,14 @@ pub(crate) struct Args {
     /// Then ask each server what decided it, to compare their answers
     #[arg(long)]
     every_server: bool,
+
+    /// Heed RES_OPTIONS, LOCALDOMAIN and HOSTALIASES of the program's environment, which takes level 1b to read
+    #[arg(long)]
+    environment: bool,
+
+    /// Ask for letters beyond ASCII as they are, instead of in the form that the DNS has for them
+    #[arg(long)]
+    raw: bool,
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -121,15 +135,15 @@ fn wait(text: &str) -> Result<Duration, String> {
 
 impl Question for Args {
     fn rpc(&self) -> &'static str {
-        v1::LookUpNameResponse::RPC
+        if self.environment { IN_ENVIRONMENT } else { v1::LookUpNameResponse::RPC }
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure> {
         // What is waited for between the rounds is not waiting for an answer.
         let pauses = self.interval.unwrap_or_default().saturating_mul(self.repeat - 1);
         let agent = &agent.with_more_time(pauses);
-        let mut told = Told::default();
-        let read = stream::read_as_it_comes(agent, self.request()?, |news| told.take(news, output));
+        let mut told = Told { name: self.asked_name()?, ..Told::default() };
+        let read = stream::read_of(agent, self.rpc(), self.request()?, |news| told.take(news, output));
         let answer = match agent.within_limit(read).await {
             Ok(closing) => self.close(&told, closing, output, talk),
             Err(failure) => Err(failure),
@@ -168,7 +182,7 @@ impl Args {
         let duration =
             |wait: Option<Duration>| wait.and_then(|wait| prost_types::Duration::try_from(wait).ok());
         Ok(v1::LookUpNameRequest {
-            name: self.asked_name().into_bytes(),
+            name: self.asked_name()?.into_bytes(),
             record_types: self.kinds.iter().map(|kind| kind.0.into()).collect(),
             resolver: self.resolver.into(),
             servers: self.servers.clone(),
@@ -181,11 +195,18 @@ impl Args {
         })
     }
 
-    /// An address stands for the name that it has in the tree of addresses, where that is what is asked for.
-    fn asked_name(&self) -> String {
+    /// An address stands for the name that it has in the tree of addresses, where that is what is asked for. Letters beyond
+    /// ASCII are asked for in the form that the DNS has for them.
+    fn asked_name(&self) -> Result<String, Failure> {
         match self.name.parse::<IpAddr>() {
-            Ok(address) if self.kinds == [Kind::PTR] => kind::reverse(address),
-            _ => self.name.clone(),
+            Ok(address) if self.kinds == [Kind::PTR] => Ok(kind::reverse(address)),
+            _ if self.raw => Ok(self.name.clone()),
+            _ => letters::to_ascii(&self.name).and_then(|name| self::name(&name)).map_err(|because| {
+                Failure::Request {
+                    because: format!("`{}` can not be a name: {because}", one_line(&self.name)),
+                    suggestion: "check the name; --raw asks for it as it is".to_owned(),
+                }
+            }),
         }
     }
 
@@ -197,15 +218,18 @@ impl Args {
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
-        let Told { header, rows, verdicts } = told;
+        let Told { name, header, rows, verdicts } = told;
         if output.is_table() && self.repeat > 1 {
             output.rows(&repeat::rows(rows))?;
         } else if output.is_table() && !rows.is_empty() {
             output.rows(rows)?;
         }
         let mut sentences = findings::verdict(&self.name, verdicts, rows);
-        sentences.extend(findings::of(&self.asked_name(), header, rows, verdicts));
+        sentences.extend(findings::of(name, header, rows, verdicts));
         closing.verdicts = Some(sentences);
+        if !self.name.is_ascii() && *name != self.name {
+            closing.notes.push(format!("{} is {name} in the DNS", self.name));
+        }
         closing.notes.push(asked_as(header));
         closing.notes.extend(header.remarks.iter().take(findings::MOST).cloned());
         let shown = closing.show("questions", output, talk)?;
@@ -219,6 +243,8 @@ impl Args {
 /// What the agent has told so far.
 #[derive(Debug, Default)]
 struct Told {
+    /// What is asked for.
+    name: String,
     header: LookUpHeader,
     rows: Vec<QuestionRow>,
     verdicts: Vec<LookUpVerdict>,
@@ -229,7 +255,10 @@ impl Told {
     fn take(&mut self, news: News<v1::LookUpNameResponse>, output: &mut Output) -> Result<(), Failure> {
         match news {
             News::Header(LookUpNews::Header(header)) => {
-                output.header(Some(&header), header_fields)?;
+                output.header(Some(&header), |header, object| {
+                    object.text("name", self.name.as_str());
+                    header_fields(header, object);
+                })?;
                 self.header = header;
             }
             News::Header(LookUpNews::Verdict(verdict)) => {

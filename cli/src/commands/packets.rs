@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dbgctl_proto::bounds::{MOST_PACKET_BYTES, PACKET_MILLIS};
-use dbgctl_proto::v1::{AddressFamily, PacketAnswer, PacketMethod, PacketOutcome};
+use dbgctl_proto::v1::{AddressFamily, NameLookUp, PacketAnswer, PacketMethod, PacketOutcome};
 
+use super::dns;
 use crate::error::Error;
 use crate::render::human::Took;
 use crate::render::{Object, one_line};
@@ -98,7 +99,7 @@ pub(super) fn method(number: i32) -> &'static str {
 }
 
 /// Why nothing was sent, with what to try instead.
-pub(super) fn not_begun(host: &str, method: i32, error: &str) -> Error {
+pub(super) fn not_begun(host: &str, method: i32, error: &str, look_up: Option<&NameLookUp>) -> Error {
     let is_refused =
         PacketMethod::try_from(method) == Ok(PacketMethod::Icmp) && error.contains("ping_group_range");
     let suggestion = if is_refused {
@@ -106,7 +107,9 @@ pub(super) fn not_begun(host: &str, method: i32, error: &str) -> Error {
     } else {
         "check the name, and `dbgctl connect` or an address instead"
     };
-    Error::new(format!("send packets to {}", one_line(host)), one_line(error), suggestion)
+    let told = dns::look_up::sentences(host, look_up);
+    let because = [error.to_owned()].into_iter().chain(told).collect::<Vec<_>>().join("; ");
+    Error::new(format!("send packets to {}", one_line(host)), one_line(&because), suggestion)
 }
 
 /// What came of a packet, in a few words: `2.1 ms`, or why not.

@@ -1,6 +1,7 @@
 //! `path`: everything on the way to a service, in order, until something is broken.
 
 mod destination;
+mod mtu;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use dbgctl_proto::v1::tls_service_client::TlsServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, ConnectOutcome, HttpOutcome, LookUpOutcome, TlsOutcome};
 
 use self::destination::Destination;
+use self::mtu::Reached;
 use super::agent::Agent;
 use super::step::{Layer, Step};
 use super::{Failure, Question, connect, dns, http, network, tls, unless_pipe_closed};
@@ -29,7 +31,8 @@ Examples:
   dbgctl path web db:5432 && echo up         exit status 0: all of it works, 1: something is broken
 
 Asked in this order, each time as the container's own program would: the resolver, the kernel's route to each address, a \
-connection to each, TLS where it is spoken, and HTTP for a URL. It ends at the first layer that is broken, and says which \
+connection to each, TLS where it is spoken, and HTTP for a URL. If a connection opens and hangs, \
+echoes tell whether only large packets vanish. It ends at the first layer that is broken, and says which \
 one that is; `dns`, `net`, `connect`, `tls`, `http` and `trace` tell more of each. A URL is asked for once, with GET.";
 
 /// Check every layer on the way to a service, and name the broken one (sends traffic)
@@ -56,16 +59,17 @@ impl Question for Args {
     }
 
     async fn ask(&self, agent: &Agent, output: &mut Output, _: &mut Talk) -> Result<Exit, Failure> {
-        let mut walk = Walk { args: self, agent, steps: Vec::new() };
+        let mut walk = Walk { args: self, agent, steps: Vec::new(), name_leads_to: None, reached: None };
         walk.go().await?;
-        unless_pipe_closed(self.show(&walk.steps, output))
+        unless_pipe_closed(self.show(&walk, output))
     }
 }
 
 impl Args {
-    fn show(&self, steps: &[Step], output: &mut Output) -> Result<Exit, Failure> {
+    fn show(&self, walk: &Walk<'_>, output: &mut Output) -> Result<Exit, Failure> {
+        let steps = walk.steps.as_slice();
         let broken = steps.iter().find(|step| step.is_broken);
-        let verdict = self.verdict(broken);
+        let verdict = self.verdict(broken, walk.name_leads_to.as_deref());
         output.sentences([&verdict])?;
         output.rows(steps)?;
         let told = broken.and_then(|step| step.findings.first());
@@ -83,7 +87,8 @@ impl Args {
         Ok(if broken.is_some() { Exit::No } else { Exit::Answered })
     }
 
-    fn verdict(&self, broken: Option<&Step>) -> String {
+    /// `name_leads_to`: the host is a name, and that is where it leads to. The service may be elsewhere.
+    fn verdict(&self, broken: Option<&Step>, name_leads_to: Option<&str>) -> String {
         let to = &self.destination;
         match broken {
             None => format!("{to}: works, as far as it was tried"),
@@ -92,7 +97,11 @@ impl Args {
                 let why = step.findings.first().unwrap_or(&step.what);
                 // What is said of some layers begins with their name.
                 let why = why.strip_prefix(layer).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(why);
-                format!("{to}: broken at {layer}: {why}")
+                let or = name_leads_to.filter(|_| step.may_be_elsewhere());
+                let or = or.map_or_else(String::new, |leads| {
+                    format!("; or the name is wrong, which leads to {leads}")
+                });
+                format!("{to}: broken at {layer}: {why}{or}")
             }
         }
     }
@@ -107,6 +116,10 @@ struct Walk<'a> {
     args: &'a Args,
     agent: &'a Agent,
     steps: Vec<Step>,
+    /// The addresses of the name, and who says so. `None`: the host is an address.
+    name_leads_to: Option<String>,
+    /// The first address that took a connection.
+    reached: Option<Reached>,
 }
 
 impl Walk<'_> {
@@ -147,6 +160,10 @@ impl Walk<'_> {
         if is_broken && findings.is_empty() {
             findings.push(what.clone());
         }
+        if !is_broken {
+            let whose = if verdict.source == "files" { "/etc/hosts" } else { "the DNS" };
+            self.name_leads_to = Some(format!("{} by {whose}", verdict.addresses.join(", ")));
+        }
         let took = Some(Duration::from_nanos(verdict.nanos));
         self.steps.push(Step { layer: Layer::Name, is_broken, took, what, findings });
         let addresses = verdict.addresses.iter().filter_map(|address| address.parse().ok());
@@ -182,7 +199,10 @@ impl Walk<'_> {
         let response =
             self.agent.within_limit(async { Ok(client.connect(request).await?.into_inner()) }).await?;
         let attempts = response.attempts.get(..MOST_CONNECT_ATTEMPTS).unwrap_or(&response.attempts);
-        let is_connected = attempts.iter().any(|it| it.outcome() == ConnectOutcome::Connected);
+        let connected = attempts.iter().find(|it| it.outcome() == ConnectOutcome::Connected);
+        let is_connected = connected.is_some();
+        self.reached = connected
+            .and_then(|it| Some(Reached { address: it.address.clone(), path_mtu_bytes: it.path_mtu_bytes? }));
         for attempt in attempts {
             let findings = connect::words::cause(attempt).into_iter().collect();
             let what = format!("{}: {}", attempt.address, connect::words::result(attempt.outcome()));
@@ -191,7 +211,8 @@ impl Walk<'_> {
             self.steps.push(Step { layer, is_broken: !is_connected, took, what, findings });
         }
         if attempts.is_empty() {
-            let findings = connect::not_reached(peer, &response.resolve_error, attempts);
+            let resolved = (response.resolve_error.as_str(), response.look_up.as_deref());
+            let findings = connect::not_reached(peer, resolved, attempts);
             let what = "not tried".to_owned();
             self.steps.push(Step { layer: Layer::Name, is_broken: true, took: None, what, findings });
         }
@@ -211,9 +232,13 @@ impl Walk<'_> {
         let response =
             self.agent.within_limit(async { Ok(client.handshake(request).await?.into_inner()) }).await?;
         match response.handshake {
-            Some(handshake) => self.steps.push(of_handshake(&handshake)),
+            Some(handshake) => {
+                self.unless_too_large(handshake.outcome() == TlsOutcome::TimedOut).await?;
+                self.steps.push(of_handshake(&handshake));
+            }
             None => {
-                let findings = connect::not_reached(peer, &response.resolve_error, &response.attempts);
+                let resolved = (response.resolve_error.as_str(), response.look_up.as_deref());
+                let findings = connect::not_reached(peer, resolved, &response.attempts);
                 let what = "not connected this time".to_owned();
                 self.steps.push(Step {
                     layer: Layer::Connection,
@@ -243,6 +268,9 @@ impl Walk<'_> {
                 suggestion: "try `dbgctl http`".to_owned(),
             });
         };
+        let shaken = exchange.handshake.as_ref().map(v1::TlsHandshake::outcome);
+        let is_late = matches!(exchange.outcome(), HttpOutcome::NoFirstByte | HttpOutcome::BodyBroken);
+        self.unless_too_large(is_late || shaken == Some(TlsOutcome::TimedOut)).await?;
         if let Some(handshake) = &exchange.handshake {
             self.steps.push(of_handshake(handshake));
         }
@@ -253,11 +281,21 @@ impl Walk<'_> {
         };
         let is_broken = exchange.outcome() != HttpOutcome::Answered || exchange.status >= 400;
         // What is wrong with the handshake was said already.
-        if self.goes_on() {
+        if self.steps.last().is_none_or(|step| !step.is_broken || step.layer == Layer::Mtu) {
             let took = exchange.first_byte_nanos.map(Duration::from_nanos);
             let told = self.steps.last().map_or(&[][..], |step| &step.findings);
             let findings = verdicts.into_iter().filter(|it| !told.contains(it)).collect();
             self.steps.push(Step { layer, is_broken, took, what, findings });
+        }
+        Ok(())
+    }
+}
+
+impl Walk<'_> {
+    /// Whether it is the size of the packets that makes a connection hang.
+    async fn unless_too_large(&mut self, hangs: bool) -> Result<(), Failure> {
+        if let Some(reached) = self.reached.as_ref().filter(|_| hangs) {
+            self.steps.extend(reached.black_hole(self.agent).await?);
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub(super) enum Layer {
     Route,
     Neighbour,
     Connection,
+    /// Of the packets that go over it.
+    Mtu,
     Tls,
     Http,
     /// The socket at the other end that takes connections.
@@ -29,6 +31,7 @@ impl Layer {
             Self::Route => "route",
             Self::Neighbour => "neighbour",
             Self::Connection => "connection",
+            Self::Mtu => "mtu",
             Self::Tls => "tls",
             Self::Http => "http",
             Self::Listener => "listener",
@@ -43,6 +46,7 @@ impl Layer {
             Self::Route => "the container's own routes",
             Self::Neighbour => "the local network",
             Self::Connection => "the connection",
+            Self::Mtu => "the size of packets",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
             Self::Listener => "the listening socket",
@@ -64,6 +68,15 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Whether it could come from asking the wrong host.
+    pub(super) fn may_be_elsewhere(&self) -> bool {
+        match self.layer {
+            Layer::Route | Layer::Neighbour | Layer::Connection => true,
+            Layer::Tls => self.findings.iter().any(|finding| finding.contains("wrong name")),
+            Layer::Networks | Layer::Name | Layer::Mtu | Layer::Http | Layer::Listener => false,
+        }
+    }
+
     fn result(&self) -> &'static str {
         match self {
             Self { is_broken: true, .. } => "broken",

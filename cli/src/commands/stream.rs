@@ -63,9 +63,19 @@ pub(super) enum News<L: List> {
 pub(super) async fn read_as_it_comes<L: List>(
     agent: &Agent,
     request: L::Request,
+    take: impl FnMut(News<L>) -> Result<(), Failure>,
+) -> Result<Closing, Failure> {
+    read_of(agent, L::RPC, request, take).await
+}
+
+/// The same of another RPC that answers with such a list.
+pub(super) async fn read_of<L: List>(
+    agent: &Agent,
+    rpc: &'static str,
+    request: L::Request,
     mut take: impl FnMut(News<L>) -> Result<(), Failure>,
 ) -> Result<Closing, Failure> {
-    let mut stream = ask::<L>(agent, request).await?;
+    let mut stream = ask::<L>(agent, rpc, request).await?;
     let mut closing = Closing::default();
     let mut budget = Budget::new();
     while let Some(message) = stream.message().await? {
@@ -102,7 +112,7 @@ pub(super) async fn read_each<L: List>(
     request: L::Request,
     mut take: impl FnMut(Part<L>) -> Result<(), Failure>,
 ) -> Result<Closing, Failure> {
-    let mut stream = ask::<L>(agent, request).await?;
+    let mut stream = ask::<L>(agent, L::RPC, request).await?;
     let mut budget = Budget::new();
     let mut closing = Closing::default();
     while let Some(message) = stream.message().await? {
@@ -123,10 +133,10 @@ pub(super) async fn read_each<L: List>(
     Ok(closing)
 }
 
-async fn ask<L: List>(agent: &Agent, request: L::Request) -> Result<Streaming<L>, Status> {
+async fn ask<L: List>(agent: &Agent, rpc: &'static str, request: L::Request) -> Result<Streaming<L>, Status> {
     let mut client = Grpc::new(agent.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     client.ready().await.map_err(|error| Status::unknown(format!("the agent is not ready: {error}")))?;
-    let path = PathAndQuery::from_static(L::RPC);
+    let path = PathAndQuery::from_static(rpc);
     let streaming = client.server_streaming(agent.request(request), path, ProstCodec::default()).await?;
     Ok(streaming.into_inner())
 }

@@ -12,9 +12,8 @@ use dbgctl_proto::v1::{self, TlsHandshake, TlsOutcome, TlsResponse};
 
 use self::certificate::Certificate;
 use super::agent::Agent;
-use super::connect;
 use super::connect::peer::Peer;
-use super::{Failure, Question, unless_pipe_closed};
+use super::{Failure, Question, connect, dns, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::render::human::Took;
 use crate::render::{Object, Output, Row as _, Talk};
@@ -139,6 +138,7 @@ impl Args {
                 object.object("summary", |object| {
                     object.number("resolve_nanos", response.resolve_nanos);
                     object.text("resolve_error", response.resolve_error.as_str());
+                    dns::look_up::fields(response.look_up.as_deref(), object);
                     let attempts = response.attempts.iter().take(MOST_CONNECT_ATTEMPTS);
                     object.objects("attempts", attempts, |attempt, object| {
                         connect::AttemptRow::new(attempt.clone(), self.peer.port).fields(object);
@@ -161,7 +161,10 @@ impl Args {
     fn verdicts(&self, response: &TlsResponse, certificates: &[Certificate]) -> Vec<String> {
         match &response.handshake {
             Some(handshake) => words::verdicts(handshake, certificates),
-            None => connect::not_reached(&self.peer, &response.resolve_error, &response.attempts),
+            None => {
+                let resolved = (response.resolve_error.as_str(), response.look_up.as_deref());
+                connect::not_reached(&self.peer, resolved, &response.attempts)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use dbgctl_proto::v1::{self, PacketMethod, PacketOutcome, TraceHeader, TraceHop}
 
 use super::agent::Agent;
 use super::packets::{self, How};
-use super::{Failure, Question, stream, unless_pipe_closed};
+use super::{Failure, Question, dns, stream, unless_pipe_closed};
 use crate::exit::Exit;
 use crate::interrupt::OfQuestion;
 use crate::render::{Output, Talk, closing};
@@ -115,12 +115,18 @@ impl Told<'_> {
 
     fn header(&mut self, header: &TraceHeader) -> Result<(), Failure> {
         if !header.error.is_empty() {
-            return Err(Failure::Here(packets::not_begun(self.host, header.method, &header.error)));
+            return Err(Failure::Here(packets::not_begun(
+                self.host,
+                header.method,
+                &header.error,
+                header.look_up.as_deref(),
+            )));
         }
         let (address, method) = (packets::address(&header.address), packets::method(header.method));
         self.output.header(Some(header), |header, object| {
             object.text("address", address.as_str());
             object.number("resolve_nanos", header.resolve_nanos);
+            dns::look_up::fields(header.look_up.as_deref(), object);
             object.text("method", method);
             object.number("port", Some(u64::from(header.port)).filter(|&port| port > 0));
             object.number("packet_bytes", Some(u64::from(header.packet_bytes)).filter(|&bytes| bytes > 0));

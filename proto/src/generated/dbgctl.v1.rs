@@ -1285,6 +1285,795 @@ pub struct Stall {
     pub total_micros: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LookUpNameRequest {
+    /// What a program would give its resolver: at most 255 bytes, none of them NUL. A dot at the end: as it is, without
+    /// the search path.
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: ::prost::alloc::vec::Vec<u8>,
+    /// Types of records by number, at most 8, asked for in this order. Empty: A, and AAAA.
+    #[prost(uint32, repeated, tag = "2")]
+    pub record_types: ::prost::alloc::vec::Vec<u32>,
+    #[prost(enumeration = "Resolver", tag = "3")]
+    pub resolver: i32,
+    /// Addresses of servers to ask instead of the configured ones, at most 8, each with a port or not.
+    #[prost(string, repeated, tag = "4")]
+    pub servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By TCP from the beginning, whatever the configuration says.
+    #[prost(bool, tag = "5")]
+    pub tcp: bool,
+    /// How often the whole look-up is done, at most 1000. 0: once.
+    #[prost(uint32, tag = "6")]
+    pub rounds: u32,
+    /// Between the beginnings of two rounds. Absent: none. At most 60 s.
+    #[prost(message, optional, tag = "7")]
+    pub interval: ::core::option::Option<::prost_types::Duration>,
+    /// How long an answer is waited for, instead of what the configuration says. At most 60 s.
+    #[prost(message, optional, tag = "8")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+    /// After the last round, ask each server once what decided it, to compare their answers.
+    #[prost(bool, tag = "9")]
+    pub every_server: bool,
+    /// At most this many rows. 0: the agent's own bound of 4,194,304.
+    #[prost(uint32, tag = "10")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LookUpNameResponse {
+    #[prost(oneof = "look_up_name_response::Part", tags = "1, 2, 3, 4")]
+    pub part: ::core::option::Option<look_up_name_response::Part>,
+}
+/// Nested message and enum types in `LookUpNameResponse`.
+pub mod look_up_name_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Header(super::LookUpHeader),
+        #[prost(message, tag = "2")]
+        Batch(super::DnsQuestionBatch),
+        #[prost(message, tag = "3")]
+        Verdict(super::LookUpVerdict),
+        #[prost(message, tag = "4")]
+        Summary(super::Summary),
+    }
+}
+/// What the look-up starts from.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LookUpHeader {
+    #[prost(enumeration = "Resolver", tag = "1")]
+    pub resolver: i32,
+    /// Why that one, for example "/usr/bin/app is a Go program".
+    #[prost(string, tag = "2")]
+    pub resolver_reason: ::prost::alloc::string::String,
+    /// CLOCK_REALTIME at the beginning, since the Unix epoch.
+    #[prost(uint64, tag = "3")]
+    pub started_unix_nanos: u64,
+    /// Servers as the resolver uses them, in order: address and port.
+    #[prost(string, repeated, tag = "4")]
+    pub servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The search path, at most 64.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub search: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// A name with so many dots is first asked for as it is.
+    #[prost(uint32, tag = "6")]
+    pub ndots: u32,
+    /// How long an answer is waited for: by musl for all attempts together, by others for each.
+    #[prost(uint64, tag = "7")]
+    pub timeout_nanos: u64,
+    #[prost(uint32, tag = "8")]
+    pub attempts: u32,
+    /// Other options in force, as resolv.conf(5) names them, for example "rotate".
+    #[prost(string, repeated, tag = "9")]
+    pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is looked at, in order, for example "files", "dns".
+    #[prost(string, repeated, tag = "10")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is strange about the configuration, one sentence each.
+    #[prost(string, repeated, tag = "11")]
+    pub remarks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DnsQuestionBatch {
+    #[prost(message, repeated, tag = "1")]
+    pub questions: ::prost::alloc::vec::Vec<DnsQuestion>,
+}
+/// One question to one server, and what came of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DnsQuestion {
+    /// Counted from 1. 0: asked only to compare servers.
+    #[prost(uint32, tag = "1")]
+    pub round: u32,
+    /// Which candidate of the search path, counted from 1.
+    #[prost(uint32, tag = "2")]
+    pub candidate: u32,
+    /// The name asked for, in the escaped form of RFC 4343, with the dot at its end.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// The type by number: 1 is A, 28 is AAAA.
+    #[prost(uint32, tag = "4")]
+    pub record_type: u32,
+    /// Address and port of the server.
+    #[prost(string, tag = "5")]
+    pub server: ::prost::alloc::string::String,
+    #[prost(enumeration = "DnsTransport", tag = "6")]
+    pub transport: i32,
+    /// How often this server was asked this before, plus 1.
+    #[prost(uint32, tag = "7")]
+    pub attempt: u32,
+    /// When it was sent, since the beginning of its round.
+    #[prost(uint64, tag = "8")]
+    pub sent_nanos: u64,
+    /// From there to the outcome; by TCP with the time to connect.
+    #[prost(uint64, tag = "9")]
+    pub nanos: u64,
+    #[prost(enumeration = "DnsOutcome", tag = "10")]
+    pub outcome: i32,
+    /// The kernel's words, or what is wrong with the answer. Empty: nothing is.
+    #[prost(string, tag = "11")]
+    pub error: ::prost::alloc::string::String,
+    /// What the server said. Absent unless answered.
+    #[prost(message, optional, tag = "12")]
+    pub answer: ::core::option::Option<DnsAnswer>,
+    /// Packets from the server's address and port that answer another question, or have another id.
+    #[prost(uint32, tag = "13")]
+    pub strays: u32,
+    /// Packets from there that are no DNS message.
+    #[prost(uint32, tag = "14")]
+    pub garbled: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DnsAnswer {
+    /// The code with the upper bits of EDNS: 0 is no error, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    #[prost(uint32, tag = "1")]
+    pub rcode: u32,
+    #[prost(bool, tag = "2")]
+    pub authoritative: bool,
+    #[prost(bool, tag = "3")]
+    pub truncated: bool,
+    #[prost(bool, tag = "4")]
+    pub recursion_available: bool,
+    #[prost(bool, tag = "5")]
+    pub authentic_data: bool,
+    /// Length of the message.
+    #[prost(uint32, tag = "6")]
+    pub bytes: u32,
+    /// The answer section in order, at most 64.
+    #[prost(message, repeated, tag = "7")]
+    pub records: ::prost::alloc::vec::Vec<DnsRecord>,
+    /// Records of the answer section beyond these.
+    #[prost(uint32, tag = "8")]
+    pub records_left_out: u32,
+    /// How long "there is none" holds, from the SOA record: RFC 2308. Absent: not said.
+    #[prost(uint32, optional, tag = "9")]
+    pub negative_ttl_seconds: ::core::option::Option<u32>,
+    /// Absent: the server does not speak EDNS, or was not asked to.
+    #[prost(message, optional, tag = "10")]
+    pub edns: ::core::option::Option<DnsEdns>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsRecord {
+    /// In the escaped form of RFC 4343.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub record_type: u32,
+    #[prost(uint32, tag = "3")]
+    pub ttl_seconds: u32,
+    /// As in a zone file, at most 1024 bytes of it.
+    #[prost(string, tag = "4")]
+    pub value: ::prost::alloc::string::String,
+}
+/// RFC 6891
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsEdns {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// What the server takes by UDP.
+    #[prost(uint32, tag = "2")]
+    pub udp_payload_bytes: u32,
+    /// Why an answer is what it is, by number: RFC 8914. Absent: not said.
+    #[prost(uint32, optional, tag = "3")]
+    pub extended_error: ::core::option::Option<u32>,
+    /// The words beside it, at most 256 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub extended_error_text: ::prost::alloc::vec::Vec<u8>,
+}
+/// What the resolver makes of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LookUpVerdict {
+    #[prost(uint32, tag = "1")]
+    pub round: u32,
+    #[prost(enumeration = "LookUpOutcome", tag = "2")]
+    pub outcome: i32,
+    /// Where from, for example "dns", "files" (/etc/hosts), "literal" (the name is an address). Empty: nowhere.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// The addresses in the order in which the program gets them, at most 64: RFC 6724, as far as the resolver heeds it.
+    #[prost(string, repeated, tag = "4")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The name that they belong to, at the end of all aliases. Empty: not found.
+    #[prost(string, tag = "5")]
+    pub canonical_name: ::prost::alloc::string::String,
+    /// Candidate whose answer decided. 0: none.
+    #[prost(uint32, tag = "6")]
+    pub candidate: u32,
+    /// Time of the whole look-up.
+    #[prost(uint64, tag = "7")]
+    pub nanos: u64,
+    /// Why the resolver gave up, asked nothing or asked everything again. Empty: it did not.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// How a name became addresses, for a probe that goes on to use them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NameLookUp {
+    /// Of the search path at most 8 domains of at most 255 bytes.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<LookUpHeader>,
+    /// Absent: the time was over before the resolver was done.
+    #[prost(message, optional, tag = "2")]
+    pub verdict: ::core::option::Option<LookUpVerdict>,
+    /// What was asked, at most 32, if there is no address. If there is one: none.
+    #[prost(message, repeated, tag = "3")]
+    pub questions: ::prost::alloc::vec::Vec<DnsQuestion>,
+}
+/// A resolver: the part of a program, or of its C library, that turns names into addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Resolver {
+    /// In a request: that of the target's program.
+    Unspecified = 0,
+    /// The GNU C library's: getaddrinfo(3), resolv.conf(5).
+    Glibc = 1,
+    /// That of musl, as in Alpine Linux.
+    Musl = 2,
+    /// That of Go's package `net`, without cgo.
+    Go = 3,
+}
+impl Resolver {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RESOLVER_UNSPECIFIED",
+            Self::Glibc => "RESOLVER_GLIBC",
+            Self::Musl => "RESOLVER_MUSL",
+            Self::Go => "RESOLVER_GO",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RESOLVER_UNSPECIFIED" => Some(Self::Unspecified),
+            "RESOLVER_GLIBC" => Some(Self::Glibc),
+            "RESOLVER_MUSL" => Some(Self::Musl),
+            "RESOLVER_GO" => Some(Self::Go),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DnsTransport {
+    Unspecified = 0,
+    Udp = 1,
+    Tcp = 2,
+}
+impl DnsTransport {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DNS_TRANSPORT_UNSPECIFIED",
+            Self::Udp => "DNS_TRANSPORT_UDP",
+            Self::Tcp => "DNS_TRANSPORT_TCP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DNS_TRANSPORT_UNSPECIFIED" => Some(Self::Unspecified),
+            "DNS_TRANSPORT_UDP" => Some(Self::Udp),
+            "DNS_TRANSPORT_TCP" => Some(Self::Tcp),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DnsOutcome {
+    Unspecified = 0,
+    /// There is an answer, whatever it says.
+    Answered = 1,
+    /// Nothing came in time.
+    TimedOut = 2,
+    /// ECONNREFUSED: no one listens on that port of the server.
+    Refused = 3,
+    /// ENETUNREACH, EHOSTUNREACH: no way to the server.
+    Unreachable = 4,
+    /// What came by TCP was no answer to the question.
+    Garbled = 5,
+    /// Anything else, see `error`.
+    Failed = 6,
+    /// The resolver had what it wanted and waited no longer.
+    Abandoned = 7,
+}
+impl DnsOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DNS_OUTCOME_UNSPECIFIED",
+            Self::Answered => "DNS_OUTCOME_ANSWERED",
+            Self::TimedOut => "DNS_OUTCOME_TIMED_OUT",
+            Self::Refused => "DNS_OUTCOME_REFUSED",
+            Self::Unreachable => "DNS_OUTCOME_UNREACHABLE",
+            Self::Garbled => "DNS_OUTCOME_GARBLED",
+            Self::Failed => "DNS_OUTCOME_FAILED",
+            Self::Abandoned => "DNS_OUTCOME_ABANDONED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DNS_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "DNS_OUTCOME_ANSWERED" => Some(Self::Answered),
+            "DNS_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
+            "DNS_OUTCOME_REFUSED" => Some(Self::Refused),
+            "DNS_OUTCOME_UNREACHABLE" => Some(Self::Unreachable),
+            "DNS_OUTCOME_GARBLED" => Some(Self::Garbled),
+            "DNS_OUTCOME_FAILED" => Some(Self::Failed),
+            "DNS_OUTCOME_ABANDONED" => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LookUpOutcome {
+    Unspecified = 0,
+    /// There are records of a type that was asked for.
+    Found = 1,
+    /// There is no such name, or the resolver takes it for that.
+    NoSuchName = 2,
+    /// The name exists and has no record of these types.
+    NoRecords = 3,
+    /// No server gave an answer that counts. Trying again may help.
+    TryAgain = 4,
+    /// A server said that it will not, or can not: trying again does not help.
+    Failed = 5,
+}
+impl LookUpOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LOOK_UP_OUTCOME_UNSPECIFIED",
+            Self::Found => "LOOK_UP_OUTCOME_FOUND",
+            Self::NoSuchName => "LOOK_UP_OUTCOME_NO_SUCH_NAME",
+            Self::NoRecords => "LOOK_UP_OUTCOME_NO_RECORDS",
+            Self::TryAgain => "LOOK_UP_OUTCOME_TRY_AGAIN",
+            Self::Failed => "LOOK_UP_OUTCOME_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LOOK_UP_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "LOOK_UP_OUTCOME_FOUND" => Some(Self::Found),
+            "LOOK_UP_OUTCOME_NO_SUCH_NAME" => Some(Self::NoSuchName),
+            "LOOK_UP_OUTCOME_NO_RECORDS" => Some(Self::NoRecords),
+            "LOOK_UP_OUTCOME_TRY_AGAIN" => Some(Self::TryAgain),
+            "LOOK_UP_OUTCOME_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod dns_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct DnsServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DnsServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DnsServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DnsServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Looks up a name as the target's program would: one header with what the configuration says; each question with what
+        /// came of it, as soon as that is known; one verdict for each round; one summary.
+        ///
+        /// Questions, servers, order and waiting times are those of the resolver that is chosen: the GNU C library's, musl's or
+        /// Go's. A name that does not exist is an answer, not an error of the call.
+        pub async fn look_up_name(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LookUpNameRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::LookUpNameResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.DnsService/LookUpName",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.DnsService", "LookUpName"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The same, and what the environment of the target's program says to its resolver is heeded: RES_OPTIONS, LOCALDOMAIN and
+        /// HOSTALIASES of the GNU C library. Without this they are heeded only where the agent may read them anyway.
+        pub async fn look_up_name_in_environment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LookUpNameRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::LookUpNameResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.DnsService/LookUpNameInEnvironment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("dbgctl.v1.DnsService", "LookUpNameInEnvironment"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod dns_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DnsServiceServer.
+    #[async_trait]
+    pub trait DnsService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the LookUpName method.
+        type LookUpNameStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::LookUpNameResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Looks up a name as the target's program would: one header with what the configuration says; each question with what
+        /// came of it, as soon as that is known; one verdict for each round; one summary.
+        ///
+        /// Questions, servers, order and waiting times are those of the resolver that is chosen: the GNU C library's, musl's or
+        /// Go's. A name that does not exist is an answer, not an error of the call.
+        async fn look_up_name(
+            &self,
+            request: tonic::Request<super::LookUpNameRequest>,
+        ) -> std::result::Result<tonic::Response<Self::LookUpNameStream>, tonic::Status>;
+        /// Server streaming response type for the LookUpNameInEnvironment method.
+        type LookUpNameInEnvironmentStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::LookUpNameResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same, and what the environment of the target's program says to its resolver is heeded: RES_OPTIONS, LOCALDOMAIN and
+        /// HOSTALIASES of the GNU C library. Without this they are heeded only where the agent may read them anyway.
+        async fn look_up_name_in_environment(
+            &self,
+            request: tonic::Request<super::LookUpNameRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::LookUpNameInEnvironmentStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct DnsServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DnsServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DnsServiceServer<T>
+    where
+        T: DnsService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.DnsService/LookUpName" => {
+                    #[allow(non_camel_case_types)]
+                    struct LookUpNameSvc<T: DnsService>(pub Arc<T>);
+                    impl<
+                        T: DnsService,
+                    > tonic::server::ServerStreamingService<super::LookUpNameRequest>
+                    for LookUpNameSvc<T> {
+                        type Response = super::LookUpNameResponse;
+                        type ResponseStream = T::LookUpNameStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LookUpNameRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DnsService>::look_up_name(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LookUpNameSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/dbgctl.v1.DnsService/LookUpNameInEnvironment" => {
+                    #[allow(non_camel_case_types)]
+                    struct LookUpNameInEnvironmentSvc<T: DnsService>(pub Arc<T>);
+                    impl<
+                        T: DnsService,
+                    > tonic::server::ServerStreamingService<super::LookUpNameRequest>
+                    for LookUpNameInEnvironmentSvc<T> {
+                        type Response = super::LookUpNameResponse;
+                        type ResponseStream = T::LookUpNameInEnvironmentStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LookUpNameRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DnsService>::look_up_name_in_environment(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LookUpNameInEnvironmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DnsServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.DnsService";
+    impl<T> tonic::server::NamedService for DnsServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConnectRequest {
     /// A name or an address, IPv6 without brackets. At most 253 bytes.
     #[prost(string, tag = "1")]
@@ -1319,6 +2108,9 @@ pub struct ConnectResponse {
     /// Addresses that the look-up gave beyond these.
     #[prost(uint32, tag = "4")]
     pub addresses_left_out: u32,
+    /// How the name was looked up. Absent if the host is an address, or the target's files can not be read.
+    #[prost(message, optional, boxed, tag = "5")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConnectAttempt {
@@ -1540,7 +2332,7 @@ pub mod connect_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Resolves the host as the target would, then tries every address once, in the resolver's order.
+        /// Resolves the host as `DnsService.LookUpName` does, then tries every address once, in the resolver's order.
         ///
         /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
         /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
@@ -1584,7 +2376,7 @@ pub mod connect_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ConnectServiceServer.
     #[async_trait]
     pub trait ConnectService: std::marker::Send + std::marker::Sync + 'static {
-        /// Resolves the host as the target would, then tries every address once, in the resolver's order.
+        /// Resolves the host as `DnsService.LookUpName` does, then tries every address once, in the resolver's order.
         ///
         /// Each connection is closed at once; nothing is written on it. Over UDP, one empty datagram is sent to each address, and
         /// what comes back is waited for. A failure to connect is an answer, not an error of the call.
@@ -4611,689 +5403,6 @@ pub mod directory_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LookUpNameRequest {
-    /// What a program would give its resolver: at most 255 bytes, none of them NUL. A dot at the end: as it is, without
-    /// the search path.
-    #[prost(bytes = "vec", tag = "1")]
-    pub name: ::prost::alloc::vec::Vec<u8>,
-    /// Types of records by number, at most 8, asked for in this order. Empty: A, and AAAA.
-    #[prost(uint32, repeated, tag = "2")]
-    pub record_types: ::prost::alloc::vec::Vec<u32>,
-    #[prost(enumeration = "Resolver", tag = "3")]
-    pub resolver: i32,
-    /// Addresses of servers to ask instead of the configured ones, at most 8, each with a port or not.
-    #[prost(string, repeated, tag = "4")]
-    pub servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// By TCP from the beginning, whatever the configuration says.
-    #[prost(bool, tag = "5")]
-    pub tcp: bool,
-    /// How often the whole look-up is done, at most 1000. 0: once.
-    #[prost(uint32, tag = "6")]
-    pub rounds: u32,
-    /// Between the beginnings of two rounds. Absent: none. At most 60 s.
-    #[prost(message, optional, tag = "7")]
-    pub interval: ::core::option::Option<::prost_types::Duration>,
-    /// How long an answer is waited for, instead of what the configuration says. At most 60 s.
-    #[prost(message, optional, tag = "8")]
-    pub timeout: ::core::option::Option<::prost_types::Duration>,
-    /// After the last round, ask each server once what decided it, to compare their answers.
-    #[prost(bool, tag = "9")]
-    pub every_server: bool,
-    /// At most this many rows. 0: the agent's own bound of 4,194,304.
-    #[prost(uint32, tag = "10")]
-    pub limit: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct LookUpNameResponse {
-    #[prost(oneof = "look_up_name_response::Part", tags = "1, 2, 3, 4")]
-    pub part: ::core::option::Option<look_up_name_response::Part>,
-}
-/// Nested message and enum types in `LookUpNameResponse`.
-pub mod look_up_name_response {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Part {
-        #[prost(message, tag = "1")]
-        Header(super::LookUpHeader),
-        #[prost(message, tag = "2")]
-        Batch(super::DnsQuestionBatch),
-        #[prost(message, tag = "3")]
-        Verdict(super::LookUpVerdict),
-        #[prost(message, tag = "4")]
-        Summary(super::Summary),
-    }
-}
-/// What the look-up starts from.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LookUpHeader {
-    #[prost(enumeration = "Resolver", tag = "1")]
-    pub resolver: i32,
-    /// Why that one, for example "/usr/bin/app is a Go program".
-    #[prost(string, tag = "2")]
-    pub resolver_reason: ::prost::alloc::string::String,
-    /// CLOCK_REALTIME at the beginning, since the Unix epoch.
-    #[prost(uint64, tag = "3")]
-    pub started_unix_nanos: u64,
-    /// Servers as the resolver uses them, in order: address and port.
-    #[prost(string, repeated, tag = "4")]
-    pub servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The search path, at most 64.
-    #[prost(bytes = "vec", repeated, tag = "5")]
-    pub search: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// A name with so many dots is first asked for as it is.
-    #[prost(uint32, tag = "6")]
-    pub ndots: u32,
-    /// How long an answer is waited for: by musl for all attempts together, by others for each.
-    #[prost(uint64, tag = "7")]
-    pub timeout_nanos: u64,
-    #[prost(uint32, tag = "8")]
-    pub attempts: u32,
-    /// Other options in force, as resolv.conf(5) names them, for example "rotate".
-    #[prost(string, repeated, tag = "9")]
-    pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What is looked at, in order, for example "files", "dns".
-    #[prost(string, repeated, tag = "10")]
-    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What is strange about the configuration, one sentence each.
-    #[prost(string, repeated, tag = "11")]
-    pub remarks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DnsQuestionBatch {
-    #[prost(message, repeated, tag = "1")]
-    pub questions: ::prost::alloc::vec::Vec<DnsQuestion>,
-}
-/// One question to one server, and what came of it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DnsQuestion {
-    /// Counted from 1. 0: asked only to compare servers.
-    #[prost(uint32, tag = "1")]
-    pub round: u32,
-    /// Which candidate of the search path, counted from 1.
-    #[prost(uint32, tag = "2")]
-    pub candidate: u32,
-    /// The name asked for, in the escaped form of RFC 4343, with the dot at its end.
-    #[prost(string, tag = "3")]
-    pub name: ::prost::alloc::string::String,
-    /// The type by number: 1 is A, 28 is AAAA.
-    #[prost(uint32, tag = "4")]
-    pub record_type: u32,
-    /// Address and port of the server.
-    #[prost(string, tag = "5")]
-    pub server: ::prost::alloc::string::String,
-    #[prost(enumeration = "DnsTransport", tag = "6")]
-    pub transport: i32,
-    /// How often this server was asked this before, plus 1.
-    #[prost(uint32, tag = "7")]
-    pub attempt: u32,
-    /// When it was sent, since the beginning of its round.
-    #[prost(uint64, tag = "8")]
-    pub sent_nanos: u64,
-    /// From there to the outcome; by TCP with the time to connect.
-    #[prost(uint64, tag = "9")]
-    pub nanos: u64,
-    #[prost(enumeration = "DnsOutcome", tag = "10")]
-    pub outcome: i32,
-    /// The kernel's words, or what is wrong with the answer. Empty: nothing is.
-    #[prost(string, tag = "11")]
-    pub error: ::prost::alloc::string::String,
-    /// What the server said. Absent unless answered.
-    #[prost(message, optional, tag = "12")]
-    pub answer: ::core::option::Option<DnsAnswer>,
-    /// Packets from the server's address and port that answer another question, or have another id.
-    #[prost(uint32, tag = "13")]
-    pub strays: u32,
-    /// Packets from there that are no DNS message.
-    #[prost(uint32, tag = "14")]
-    pub garbled: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DnsAnswer {
-    /// The code with the upper bits of EDNS: 0 is no error, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
-    #[prost(uint32, tag = "1")]
-    pub rcode: u32,
-    #[prost(bool, tag = "2")]
-    pub authoritative: bool,
-    #[prost(bool, tag = "3")]
-    pub truncated: bool,
-    #[prost(bool, tag = "4")]
-    pub recursion_available: bool,
-    #[prost(bool, tag = "5")]
-    pub authentic_data: bool,
-    /// Length of the message.
-    #[prost(uint32, tag = "6")]
-    pub bytes: u32,
-    /// The answer section in order, at most 64.
-    #[prost(message, repeated, tag = "7")]
-    pub records: ::prost::alloc::vec::Vec<DnsRecord>,
-    /// Records of the answer section beyond these.
-    #[prost(uint32, tag = "8")]
-    pub records_left_out: u32,
-    /// How long "there is none" holds, from the SOA record: RFC 2308. Absent: not said.
-    #[prost(uint32, optional, tag = "9")]
-    pub negative_ttl_seconds: ::core::option::Option<u32>,
-    /// Absent: the server does not speak EDNS, or was not asked to.
-    #[prost(message, optional, tag = "10")]
-    pub edns: ::core::option::Option<DnsEdns>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DnsRecord {
-    /// In the escaped form of RFC 4343.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub record_type: u32,
-    #[prost(uint32, tag = "3")]
-    pub ttl_seconds: u32,
-    /// As in a zone file, at most 1024 bytes of it.
-    #[prost(string, tag = "4")]
-    pub value: ::prost::alloc::string::String,
-}
-/// RFC 6891
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DnsEdns {
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
-    /// What the server takes by UDP.
-    #[prost(uint32, tag = "2")]
-    pub udp_payload_bytes: u32,
-    /// Why an answer is what it is, by number: RFC 8914. Absent: not said.
-    #[prost(uint32, optional, tag = "3")]
-    pub extended_error: ::core::option::Option<u32>,
-    /// The words beside it, at most 256 bytes.
-    #[prost(bytes = "vec", tag = "4")]
-    pub extended_error_text: ::prost::alloc::vec::Vec<u8>,
-}
-/// What the resolver makes of it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LookUpVerdict {
-    #[prost(uint32, tag = "1")]
-    pub round: u32,
-    #[prost(enumeration = "LookUpOutcome", tag = "2")]
-    pub outcome: i32,
-    /// Where from, for example "dns", "files" (/etc/hosts), "literal" (the name is an address). Empty: nowhere.
-    #[prost(string, tag = "3")]
-    pub source: ::prost::alloc::string::String,
-    /// The addresses in the order of the answers, at most 64. A program may sort them.
-    #[prost(string, repeated, tag = "4")]
-    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The name that they belong to, at the end of all aliases. Empty: not found.
-    #[prost(string, tag = "5")]
-    pub canonical_name: ::prost::alloc::string::String,
-    /// Candidate whose answer decided. 0: none.
-    #[prost(uint32, tag = "6")]
-    pub candidate: u32,
-    /// Time of the whole look-up.
-    #[prost(uint64, tag = "7")]
-    pub nanos: u64,
-    /// Why the resolver gave up, asked nothing or asked everything again. Empty: it did not.
-    #[prost(string, tag = "8")]
-    pub reason: ::prost::alloc::string::String,
-}
-/// A resolver: the part of a program, or of its C library, that turns names into addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Resolver {
-    /// In a request: that of the target's program.
-    Unspecified = 0,
-    /// The GNU C library's: getaddrinfo(3), resolv.conf(5).
-    Glibc = 1,
-    /// That of musl, as in Alpine Linux.
-    Musl = 2,
-    /// That of Go's package `net`, without cgo.
-    Go = 3,
-}
-impl Resolver {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "RESOLVER_UNSPECIFIED",
-            Self::Glibc => "RESOLVER_GLIBC",
-            Self::Musl => "RESOLVER_MUSL",
-            Self::Go => "RESOLVER_GO",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "RESOLVER_UNSPECIFIED" => Some(Self::Unspecified),
-            "RESOLVER_GLIBC" => Some(Self::Glibc),
-            "RESOLVER_MUSL" => Some(Self::Musl),
-            "RESOLVER_GO" => Some(Self::Go),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum DnsTransport {
-    Unspecified = 0,
-    Udp = 1,
-    Tcp = 2,
-}
-impl DnsTransport {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "DNS_TRANSPORT_UNSPECIFIED",
-            Self::Udp => "DNS_TRANSPORT_UDP",
-            Self::Tcp => "DNS_TRANSPORT_TCP",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "DNS_TRANSPORT_UNSPECIFIED" => Some(Self::Unspecified),
-            "DNS_TRANSPORT_UDP" => Some(Self::Udp),
-            "DNS_TRANSPORT_TCP" => Some(Self::Tcp),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum DnsOutcome {
-    Unspecified = 0,
-    /// There is an answer, whatever it says.
-    Answered = 1,
-    /// Nothing came in time.
-    TimedOut = 2,
-    /// ECONNREFUSED: no one listens on that port of the server.
-    Refused = 3,
-    /// ENETUNREACH, EHOSTUNREACH: no way to the server.
-    Unreachable = 4,
-    /// What came by TCP was no answer to the question.
-    Garbled = 5,
-    /// Anything else, see `error`.
-    Failed = 6,
-    /// The resolver had what it wanted and waited no longer.
-    Abandoned = 7,
-}
-impl DnsOutcome {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "DNS_OUTCOME_UNSPECIFIED",
-            Self::Answered => "DNS_OUTCOME_ANSWERED",
-            Self::TimedOut => "DNS_OUTCOME_TIMED_OUT",
-            Self::Refused => "DNS_OUTCOME_REFUSED",
-            Self::Unreachable => "DNS_OUTCOME_UNREACHABLE",
-            Self::Garbled => "DNS_OUTCOME_GARBLED",
-            Self::Failed => "DNS_OUTCOME_FAILED",
-            Self::Abandoned => "DNS_OUTCOME_ABANDONED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "DNS_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
-            "DNS_OUTCOME_ANSWERED" => Some(Self::Answered),
-            "DNS_OUTCOME_TIMED_OUT" => Some(Self::TimedOut),
-            "DNS_OUTCOME_REFUSED" => Some(Self::Refused),
-            "DNS_OUTCOME_UNREACHABLE" => Some(Self::Unreachable),
-            "DNS_OUTCOME_GARBLED" => Some(Self::Garbled),
-            "DNS_OUTCOME_FAILED" => Some(Self::Failed),
-            "DNS_OUTCOME_ABANDONED" => Some(Self::Abandoned),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum LookUpOutcome {
-    Unspecified = 0,
-    /// There are records of a type that was asked for.
-    Found = 1,
-    /// There is no such name, or the resolver takes it for that.
-    NoSuchName = 2,
-    /// The name exists and has no record of these types.
-    NoRecords = 3,
-    /// No server gave an answer that counts. Trying again may help.
-    TryAgain = 4,
-    /// A server said that it will not, or can not: trying again does not help.
-    Failed = 5,
-}
-impl LookUpOutcome {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "LOOK_UP_OUTCOME_UNSPECIFIED",
-            Self::Found => "LOOK_UP_OUTCOME_FOUND",
-            Self::NoSuchName => "LOOK_UP_OUTCOME_NO_SUCH_NAME",
-            Self::NoRecords => "LOOK_UP_OUTCOME_NO_RECORDS",
-            Self::TryAgain => "LOOK_UP_OUTCOME_TRY_AGAIN",
-            Self::Failed => "LOOK_UP_OUTCOME_FAILED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "LOOK_UP_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
-            "LOOK_UP_OUTCOME_FOUND" => Some(Self::Found),
-            "LOOK_UP_OUTCOME_NO_SUCH_NAME" => Some(Self::NoSuchName),
-            "LOOK_UP_OUTCOME_NO_RECORDS" => Some(Self::NoRecords),
-            "LOOK_UP_OUTCOME_TRY_AGAIN" => Some(Self::TryAgain),
-            "LOOK_UP_OUTCOME_FAILED" => Some(Self::Failed),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-#[cfg(feature = "client")]
-pub mod dns_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct DnsServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> DnsServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> DnsServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            DnsServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Looks up a name as the target's program would: one header with what the configuration says; each question with what
-        /// came of it, as soon as that is known; one verdict for each round; one summary.
-        ///
-        /// Questions, servers, order and waiting times are those of the resolver that is chosen: the GNU C library's, musl's or
-        /// Go's. A name that does not exist is an answer, not an error of the call.
-        pub async fn look_up_name(
-            &mut self,
-            request: impl tonic::IntoRequest<super::LookUpNameRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::LookUpNameResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/dbgctl.v1.DnsService/LookUpName",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("dbgctl.v1.DnsService", "LookUpName"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "server")]
-pub mod dns_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with DnsServiceServer.
-    #[async_trait]
-    pub trait DnsService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the LookUpName method.
-        type LookUpNameStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::LookUpNameResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Looks up a name as the target's program would: one header with what the configuration says; each question with what
-        /// came of it, as soon as that is known; one verdict for each round; one summary.
-        ///
-        /// Questions, servers, order and waiting times are those of the resolver that is chosen: the GNU C library's, musl's or
-        /// Go's. A name that does not exist is an answer, not an error of the call.
-        async fn look_up_name(
-            &self,
-            request: tonic::Request<super::LookUpNameRequest>,
-        ) -> std::result::Result<tonic::Response<Self::LookUpNameStream>, tonic::Status>;
-    }
-    #[derive(Debug)]
-    pub struct DnsServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> DnsServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for DnsServiceServer<T>
-    where
-        T: DnsService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/dbgctl.v1.DnsService/LookUpName" => {
-                    #[allow(non_camel_case_types)]
-                    struct LookUpNameSvc<T: DnsService>(pub Arc<T>);
-                    impl<
-                        T: DnsService,
-                    > tonic::server::ServerStreamingService<super::LookUpNameRequest>
-                    for LookUpNameSvc<T> {
-                        type Response = super::LookUpNameResponse;
-                        type ResponseStream = T::LookUpNameStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::LookUpNameRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DnsService>::look_up_name(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = LookUpNameSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for DnsServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "dbgctl.v1.DnsService";
-    impl<T> tonic::server::NamedService for DnsServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListEnvironmentsRequest {
     /// Only of these processes, in the target's PID namespace. Empty: of all processes of the target.
     #[prost(uint32, repeated, tag = "1")]
@@ -6107,6 +6216,9 @@ pub struct ForwardFailed {
     /// Why there was no address to try. Empty if there was one.
     #[prost(string, tag = "2")]
     pub resolve_error: ::prost::alloc::string::String,
+    /// See `ConnectResponse.look_up`.
+    #[prost(message, optional, boxed, tag = "3")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 /// How one direction came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -6500,6 +6612,9 @@ pub struct TlsResponse {
     /// Absent if there was no connection.
     #[prost(message, optional, tag = "4")]
     pub handshake: ::core::option::Option<TlsHandshake>,
+    /// See `ConnectResponse.look_up`.
+    #[prost(message, optional, boxed, tag = "5")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 /// One handshake, whatever came of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7134,6 +7249,9 @@ pub struct HttpExchange {
     /// What came, at most 64 bytes, if it is no HTTP.
     #[prost(bytes = "vec", tag = "17")]
     pub first_bytes: ::prost::alloc::vec::Vec<u8>,
+    /// See `ConnectResponse.look_up`.
+    #[prost(message, optional, boxed, tag = "18")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -11148,7 +11266,7 @@ pub mod ping_response {
     }
 }
 /// Where packets go.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PingHeader {
     /// The address: 4 or 16 bytes in network order. Empty: there is none, see `error`.
     #[prost(bytes = "vec", tag = "1")]
@@ -11164,6 +11282,9 @@ pub struct PingHeader {
     /// Of UDP and TCP.
     #[prost(uint32, tag = "5")]
     pub port: u32,
+    /// See `ConnectResponse.look_up`.
+    #[prost(message, optional, boxed, tag = "6")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PingReplyBatch {
@@ -13296,7 +13417,7 @@ pub mod trace_response {
     }
 }
 /// Where packets go.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TraceHeader {
     /// The address: 4 or 16 bytes in network order. Empty: there is none, see `error`.
     #[prost(bytes = "vec", tag = "1")]
@@ -13315,6 +13436,9 @@ pub struct TraceHeader {
     /// Of each packet, with all headers from that of IP on. Of TCP 0.
     #[prost(uint32, tag = "6")]
     pub packet_bytes: u32,
+    /// See `ConnectResponse.look_up`.
+    #[prost(message, optional, boxed, tag = "7")]
+    pub look_up: ::core::option::Option<::prost::alloc::boxed::Box<NameLookUp>>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TraceHopBatch {

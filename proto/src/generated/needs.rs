@@ -29,6 +29,33 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.DnsService/LookUpName",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own nsswitch.conf and to tell which resolver its program has",
+                optional: true,
+            },
+        ],
+    },
+    Needs {
+        path: "/dbgctl.v1.DnsService/LookUpNameInEnvironment",
+        effect: Effect::SendsTraffic,
+        capabilities: &[
+            Capability {
+                name: "CAP_SYS_PTRACE",
+                reason: "to read the target's own nsswitch.conf and to tell which resolver its program has",
+                optional: false,
+            },
+            Capability {
+                name: "CAP_DAC_READ_SEARCH",
+                reason: "to read the environment of the target's program, which may be another user's",
+                optional: false,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.ConnectService/Connect",
         effect: Effect::SendsTraffic,
         capabilities: &[],
@@ -115,17 +142,6 @@ pub const NEEDS: &[Needs] = &[
             Capability {
                 name: "CAP_DAC_READ_SEARCH",
                 reason: "to list what only its owner may list",
-                optional: true,
-            },
-        ],
-    },
-    Needs {
-        path: "/dbgctl.v1.DnsService/LookUpName",
-        effect: Effect::SendsTraffic,
-        capabilities: &[
-            Capability {
-                name: "CAP_SYS_PTRACE",
-                reason: "to read the target's own nsswitch.conf and to tell which resolver its program has",
                 optional: true,
             },
         ],

@@ -51,9 +51,10 @@ async fn go(
     told: &mut v1::HttpExchange,
 ) -> Result<Option<String>, Broken> {
     let location = &plan.location;
-    let Reached { resolve_nanos, resolve_error, attempts, connection } =
-        connect::reach(&location.host, location.port, plan.timeout).await;
+    let Reached { resolve_nanos, resolve_error, look_up, attempts, connection } =
+        connect::reach(sources, &location.host, location.port, plan.timeout).await;
     (told.resolve_nanos, told.resolve_error, told.attempts) = (resolve_nanos, resolve_error, attempts);
+    told.look_up = look_up;
     let Some(connection) = connection else { return Err((HttpOutcome::NotConnected, String::new())) };
     // Small requests wait for nothing.
     let _works_without = connection.set_nodelay(true);

@@ -89,7 +89,7 @@ async fn every_address_gets_a_row_and_one_connection_is_enough() {
             "\n",
             r#"{"address":"10.0.0.7","outcome":"connected","nanos":1250000,"rtt_nanos":null,"local":"172.17.0.2:40000","interface":"","mss_bytes":null,"path_mtu_bytes":null,"syn_retransmits":null,"error":"","icmp":null,"accept_queue":null}"#,
             "\n",
-            r#"{"summary":{"resolve_nanos":350000,"resolve_error":"","addresses_left_out":2,"verdicts":["refused: the host is there, but no one listens on that port, or a firewall rejects it"]}}"#,
+            r#"{"summary":{"resolve_nanos":350000,"resolve_error":"","look_up":null,"addresses_left_out":2,"verdicts":["refused: the host is there, but no one listens on that port, or a firewall rejects it"]}}"#,
             "\n",
         )
     );

@@ -33,6 +33,15 @@ impl DnsService for Fake {
         let replies = self.parts.iter().map(|part| Ok(LookUpNameResponse { part: Some(part.clone()) }));
         Ok(Response::new(tokio_stream::iter(replies.collect::<Vec<_>>())))
     }
+
+    type LookUpNameInEnvironmentStream = Replies<LookUpNameResponse>;
+
+    async fn look_up_name_in_environment(
+        &self,
+        request: Request<LookUpNameRequest>,
+    ) -> Result<Response<Self::LookUpNameStream>, Status> {
+        self.look_up_name(request).await
+    }
 }
 
 fn header() -> LookUpHeader {

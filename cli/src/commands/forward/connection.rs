@@ -16,6 +16,7 @@ use tonic::{Status, Streaming};
 
 use super::Shared;
 use super::port::Port;
+use crate::commands::dns;
 use crate::render::human::Bytes;
 
 /// A connection that was accepted.
@@ -58,7 +59,7 @@ impl Connection<'_> {
                 let carried = format!("{} sent, {} received", Bytes(sent_bytes), Bytes(received_bytes));
                 return Some(self.told(&format!("{what} after {carried}"), lost));
             }
-            Err(NotOpen::Failed(failed)) => self.told(&reason(&failed), false),
+            Err(NotOpen::Failed(failed)) => self.told(&reason(&self.port.to.host, &failed), false),
             Err(NotOpen::Status(status)) => self.told(&format!("not carried: {}", status.message()), true),
             Err(NotOpen::Nonsense) => self.told("not carried: the agent's answer makes no sense", false),
         };
@@ -112,9 +113,11 @@ fn why(ended: Ended<Status>) -> Option<(String, bool)> {
 }
 
 /// Why no address took the connection.
-fn reason(failed: &ForwardFailed) -> String {
+fn reason(host: &str, failed: &ForwardFailed) -> String {
     if failed.attempts.is_empty() {
-        return format!("not connected: {}", failed.resolve_error);
+        let told = dns::look_up::sentences(host, failed.look_up.as_deref());
+        let told: String = told.iter().map(|sentence| format!("; {sentence}")).collect();
+        return format!("not connected: {}{told}", failed.resolve_error);
     }
     let attempts = failed.attempts.iter().take(MOST_CONNECT_ATTEMPTS);
     let attempts: Vec<_> =

@@ -8,6 +8,7 @@ use dbgctl_proto::v1::{HttpExchange, HttpOutcome, HttpVersion};
 
 use super::words;
 use crate::commands::connect::AttemptRow;
+use crate::commands::dns;
 use crate::commands::tls;
 use crate::render::human::Took;
 use crate::render::{Cell, Column, Emphasis, Object, Row};
@@ -59,6 +60,7 @@ impl Row for ExchangeRow {
         object.text("error", exchange.error.as_str());
         object.number("resolve_nanos", exchange.resolve_nanos);
         object.text("resolve_error", exchange.resolve_error.as_str());
+        dns::look_up::fields(exchange.look_up.as_deref(), object);
         let port = words::peer(&exchange.url).map(|peer| peer.port);
         let attempts = exchange.attempts.iter().take(MOST_CONNECT_ATTEMPTS).zip(port.iter().cycle());
         object.objects("attempts", attempts, |(attempt, &port), object| {

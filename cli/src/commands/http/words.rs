@@ -56,7 +56,8 @@ pub(super) fn verdicts(ExchangeRow(exchange): &ExchangeRow) -> Vec<String> {
         HttpOutcome::NotConnected => {
             let attempts = &exchange.attempts;
             let peer = peer(&exchange.url);
-            let why = peer.map(|peer| connect::not_reached(&peer, &exchange.resolve_error, attempts));
+            let resolved = (exchange.resolve_error.as_str(), exchange.look_up.as_deref());
+            let why = peer.map(|peer| connect::not_reached(&peer, resolved, attempts));
             return why.unwrap_or_else(|| vec![exchange.resolve_error.clone()]);
         }
         // The handshake says why.

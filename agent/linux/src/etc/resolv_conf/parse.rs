@@ -38,6 +38,19 @@ pub fn parse(text: &[u8], resolver: Resolver) -> ResolvConf {
 }
 
 impl ResolvConf {
+    /// Heeds more options behind those of the file, as the GNU C library does those of `RES_OPTIONS`.
+    pub fn heed_options(&mut self, options: &[u8]) {
+        words(options, |byte| matches!(byte, b' ' | b'\t' | b'\n'))
+            .for_each(|option| glibc_option(option, self));
+    }
+
+    /// Takes another search path than that of the file, as the GNU C library does that of `LOCALDOMAIN`. Empty: none.
+    pub fn heed_domains(&mut self, domains: &[u8]) {
+        let line = domains.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let domains = words(line, |byte| matches!(byte, b' ' | b'\t'));
+        self.search = domains.take(MOST_DOMAINS).map(<[u8]>::to_vec).collect();
+    }
+
     fn remark(&mut self, words: impl FnOnce() -> String) {
         if self.remarks.len() < MOST_REMARKS {
             self.remarks.push(words());
@@ -291,6 +304,17 @@ mod tests {
             assert_eq!(conf.remarks.len(), 2);
         }
         assert_eq!(ALL.map(|resolver| parse(b"", resolver).servers.len()), [1, 1, 2]);
+    }
+
+    #[test]
+    fn what_the_environment_says_comes_after_the_file() {
+        let mut conf = parse(b"search a b\noptions ndots:3 rotate\n", Resolver::Glibc);
+        conf.heed_options(b"ndots:5\tuse-vc nonsense");
+        conf.heed_domains(b"c  d\te\nf");
+        assert_eq!((conf.ndots, conf.options()), (5, vec!["rotate", "use-vc"]));
+        assert_eq!(conf.search, [b"c", b"d", b"e"]);
+        conf.heed_domains(b"");
+        assert!(conf.search.is_empty());
     }
 
     #[test]
