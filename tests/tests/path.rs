@@ -86,6 +86,9 @@ fn the_verdict_names_the_broken_layer() {
     target.expect_nothing_left();
 }
 
+/// Server of the DNS, destination, options, broken layer, and words of the verdict.
+type Astray<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a [&'a str]);
+
 /// A server of the DNS that leads astray: whatever name is asked for, here is an address, of that last byte.
 fn astray(question: &[u8]) -> Vec<Vec<u8>> {
     const NOWHERE: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x4d";
@@ -113,7 +116,7 @@ fn a_name_that_leads_astray_is_told_from_one_that_is_not_found_out() {
     let identity = Wish { name: "other.test", ..Wish::default() };
     tls::serve(listener, config(identity.signed_by(&root("Our Root"), &[]), &[&TLS13], &[]), "");
     let astray = format!("astray.test:{}", address.rsplit(':').next().unwrap());
-    let rows: [(&str, &str, &[&str], &str, &[&str]); 5] = [
+    let rows: [Astray<'_>; 5] = [
         (
             "127.0.0.3",
             "nowhere.test:80",

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -378,6 +378,17 @@ fn many(question: &[u8]) -> Vec<Vec<u8>> {
     vec![message]
 }
 
+/// What can be reached, in its order, and the rest by family: to Go it is all alike, and comes as the answers came.
+fn without_luck(here: &Network, addresses: &[IpAddr]) -> (Vec<IpAddr>, Vec<IpAddr>) {
+    let is_reached = |to: &IpAddr| {
+        let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        here.inside(|| UdpSocket::bind(any).is_ok_and(|socket| socket.connect((*to, 9)).is_ok()))
+    };
+    let (reached, mut others): (Vec<_>, Vec<_>) = addresses.iter().partition(|to| is_reached(to));
+    others.sort_by_key(IpAddr::is_ipv4);
+    (reached, others)
+}
+
 #[test]
 fn addresses_come_in_the_order_of_the_real_resolvers() {
     if !can_make_networks() {
@@ -408,7 +419,11 @@ fn addresses_come_in_the_order_of_the_real_resolvers() {
             let verdict =
                 ran.expect(0).json().into_iter().find_map(|line| line.get("verdict").cloned()).unwrap();
             let ours: Vec<IpAddr> = serde_json::from_value(verdict["addresses"].clone()).unwrap();
-            assert_eq!(ours, real, "{resolver:?}, {name}");
+            if resolver == Resolver::Go {
+                assert_eq!(without_luck(&here, &ours), without_luck(&here, &real), "{resolver:?}, {name}");
+            } else {
+                assert_eq!(ours, real, "{resolver:?}, {name}");
+            }
         }
     }
 }

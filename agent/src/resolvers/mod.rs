@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use dbgctl_linux::Root;
 use dbgctl_linux::etc::hosts;
-use dbgctl_linux::etc::nsswitch::Status;
+use dbgctl_linux::etc::nsswitch::Reply;
 use dbgctl_linux::etc::resolv_conf::{self, Resolver};
 use dbgctl_proto::v1::{self, LookUpOutcome};
 
@@ -108,7 +108,7 @@ pub(crate) fn look_up(
     let mut addresses = Vec::new();
     let mut spent_beside = Duration::ZERO;
     for source in &setup.sources {
-        let status = match source.name.as_str() {
+        let reply = match source.name.as_str() {
             "files" if for_addresses => {
                 addresses = hosts::addresses(&setup.hosts, name, setup.resolver);
                 addresses.retain(|address| kinds.contains(&if address.is_ipv4() { A } else { AAAA }));
@@ -117,13 +117,13 @@ pub(crate) fn look_up(
                     if verdict.candidate == 0 {
                         verdict.reason = "it is not in /etc/hosts".to_owned();
                     }
-                    Status::NotFound
+                    Reply::NotFound
                 } else {
                     verdict.outcome = LookUpOutcome::Found.into();
                     verdict.source = "files".to_owned();
                     verdict.canonical_name = String::from_utf8_lossy(name).into_owned();
                     verdict.reason.clear();
-                    Status::Success
+                    Reply::Success
                 }
             }
             "dns" => {
@@ -132,16 +132,16 @@ pub(crate) fn look_up(
                 addresses = end.answers.iter().flat_map(|answer| &answer.addresses).copied().collect();
                 spent_beside += end.spent_beside;
                 match end.outcome {
-                    LookUpOutcome::Found => Status::Success,
-                    LookUpOutcome::TryAgain => Status::TryAgain,
-                    LookUpOutcome::Failed => Status::Unavailable,
-                    _ => Status::NotFound,
+                    LookUpOutcome::Found => Reply::Success,
+                    LookUpOutcome::TryAgain => Reply::TryAgain,
+                    LookUpOutcome::Failed => Reply::Unavailable,
+                    _ => Reply::NotFound,
                 }
             }
             // Others are not dbgctl's to ask; the remarks say so.
-            _ => Status::Unavailable,
+            _ => Reply::Unavailable,
         };
-        if status == Status::Success || source.ends_with(status) {
+        if reply == Reply::Success || source.ends_with(reply) {
             break;
         }
     }

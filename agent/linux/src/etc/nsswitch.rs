@@ -13,14 +13,14 @@ const MOST_SOURCES: usize = 16;
 /// How a source answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the file")]
-pub enum Status {
+pub enum Reply {
     Success,
     NotFound,
     Unavailable,
     TryAgain,
 }
 
-impl Status {
+impl Reply {
     const ALL: [Self; 4] = [Self::Success, Self::NotFound, Self::Unavailable, Self::TryAgain];
 
     /// As the file has it.
@@ -44,19 +44,19 @@ impl Status {
 pub struct Source {
     /// `files`, `dns` or another.
     pub name: String,
-    /// For each of [`Status::ALL`], whether the look-up ends with it.
+    /// For each of [`Reply::ALL`], whether the look-up ends with it.
     ends: [bool; 4],
 }
 
 impl Source {
     /// One without anything behind it in brackets.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ends: Status::ALL.map(Status::usually_ends) }
+        Self { name: name.to_owned(), ends: Reply::ALL.map(Reply::usually_ends) }
     }
 
     /// Whether the next source is not asked after this answer.
-    pub fn ends_with(&self, status: Status) -> bool {
-        Status::ALL.iter().zip(self.ends).any(|(&known, ends)| known == status && ends)
+    pub fn ends_with(&self, reply: Reply) -> bool {
+        Reply::ALL.iter().zip(self.ends).any(|(&known, ends)| known == reply && ends)
     }
 
     /// Heeds what stands behind a source in brackets. What makes no sense is passed over.
@@ -67,10 +67,10 @@ impl Source {
             Some(status) => (status, false),
             None => (status, true),
         };
-        if !Status::ALL.iter().any(|known| known.name() == status) {
+        if !Reply::ALL.iter().any(|known| known.name() == status) {
             return;
         }
-        for (known, ends) in Status::ALL.iter().zip(&mut self.ends) {
+        for (known, ends) in Reply::ALL.iter().zip(&mut self.ends) {
             if (known.name() == status) == is_meant {
                 *ends = action == "RETURN";
             }
@@ -82,9 +82,9 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        for (status, ends) in Status::ALL.iter().zip(self.ends) {
-            if ends != status.usually_ends() {
-                write!(f, " [{}={}]", status.name(), if ends { "return" } else { "continue" })?;
+        for (reply, ends) in Reply::ALL.iter().zip(self.ends) {
+            if ends != reply.usually_ends() {
+                write!(f, " [{}={}]", reply.name(), if ends { "return" } else { "continue" })?;
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ fn hosts(line: &[u8]) -> Option<Vec<Source>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Status, parse};
+    use super::{Reply, parse};
 
     #[test]
     fn sources_come_in_order_with_what_ends_the_look_up() {
@@ -132,8 +132,8 @@ mod tests {
         let shown: Vec<_> = sources.iter().map(ToString::to_string).collect();
         let resolve = "resolve [NOTFOUND=return] [TRYAGAIN=return]";
         assert_eq!(shown, ["files", "mdns4_minimal [NOTFOUND=return]", resolve, "dns"]);
-        assert!(sources[0].ends_with(Status::Success) && !sources[0].ends_with(Status::NotFound));
-        assert!(sources[1].ends_with(Status::NotFound) && !sources[1].ends_with(Status::Unavailable));
+        assert!(sources[0].ends_with(Reply::Success) && !sources[0].ends_with(Reply::NotFound));
+        assert!(sources[1].ends_with(Reply::NotFound) && !sources[1].ends_with(Reply::Unavailable));
         assert_eq!(parse(b"hosts:\n"), Some(vec![]));
         assert_eq!(parse(b"#hosts: files\nhostsx: dns\n"), None);
     }

@@ -164,7 +164,7 @@ fn itself(name: &str, rows: &[QuestionRow], verdicts: &[LookUpVerdict]) -> Optio
 fn beyond_ascii(name: &str) -> Option<String> {
     (!name.is_ascii()).then(|| {
         "the name has letters beyond ASCII: programs turn such names into a form that begins with xn-- before they look \
-         them up; give it in that form"
+         them up; without --raw it is asked for in that form"
             .to_owned()
     })
 }
