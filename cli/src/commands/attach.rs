@@ -6,10 +6,10 @@ use clap::Parser as _;
 use dbgctl_proto::bounds::LONGEST_STAY;
 
 use super::prompt::{Input, Prompt};
-use super::{Verb, answer};
+use super::{Verb, answer, consent};
 use crate::args::{Line, Word, duration};
 use crate::attach::level::Level;
-use crate::attach::session::{SESSION_EFFECTS, Session};
+use crate::attach::session::{Session, effects_at};
 use crate::attach::spec::Kind;
 use crate::attach::{Attacher, Sidecar, diagnosis, new_session_id};
 use crate::channel;
@@ -59,7 +59,7 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
     }
     let survey = attacher.survey(&args.container).await?;
     let level = attacher.options.level.unwrap_or(Level::One);
-    let wish = attacher.wish(Kind::Session, level, SESSION_EFFECTS.to_vec(), new_session_id(), args.ttl);
+    let wish = attacher.wish(Kind::Session, level, effects_at(level), new_session_id(), args.ttl);
     let sidecar = attacher.start(&survey, &wish).await?;
     channel::keep(&sidecar.channel, args.ttl, args.idle).await.map_err(|status| {
         Error::new(what(), status.message(), "try again; `dbgctl gc` removes what is left")
@@ -173,6 +173,7 @@ async fn ask(
 ) -> Result<Exit, Error> {
     let answered = async {
         let survey = session.survey.clone();
+        consent::given(attacher, verb.needs(), &survey.target.name).await?;
         let sidecar = session.sidecar_for(verb.needs()).await?;
         answer(attacher, &survey, sidecar, verb, &mut Output::stdout(format)).await
     };
