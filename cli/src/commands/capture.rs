@@ -143,20 +143,42 @@ impl Args {
             });
         }
         let ctrl_c = OfQuestion::begin();
-        let (mut conversation, place) = Conversation::open(agent, self.open(output)).await?;
-        let start = self.start(filter::program(&self.filter, place.link)?);
-        conversation.start(agent, start).await?;
+        // Listens from its first poll on, and must not be dropped before it is needed no more.
+        let mut pressed = Box::pin(ctrl_c.pressed());
+        let begun = async {
+            let (mut conversation, place) = Conversation::open(agent, self.open(output)).await?;
+            let start = self.start(filter::program(&self.filter, place.link)?);
+            conversation.start(agent, start).await?;
+            Ok::<_, Failure>((conversation, place))
+        };
+        let (mut conversation, place) = tokio::select! {
+            begun = begun => begun?,
+            () = &mut pressed => return Ok(Exit::Interrupted),
+        };
         let way = self.way(output).map_err(|unwritten| not_written(&unwritten, 0))?;
         let is_shown = matches!(way, Way::Shown { .. });
         self.introduce(&place, talk);
         let mut sink = Sink::start(way, self.about(agent, place));
 
-        let received = receive(agent, &mut conversation, &sink, &ctrl_c).await;
+        let mut stopped_at = None;
+        let received = loop {
+            tokio::select! {
+                received = receive(agent, &mut conversation, &sink, stopped_at) => break received,
+                () = &mut pressed => {
+                    pressed = Box::pin(ctrl_c.pressed());
+                    if stopped_at.is_some() {
+                        break Ok(None);
+                    }
+                    conversation.stop().await;
+                    stopped_at = Some(Instant::now());
+                }
+            }
+        };
         let end = received.as_ref().ok().copied().flatten();
         let taken = tokio::select! {
             taken = sink.finish(end) => taken?,
             // Whoever reads does not, and whoever waits has had enough.
-            () = ctrl_c.pressed() => return Ok(Exit::Interrupted),
+            () = &mut pressed => return Ok(Exit::Interrupted),
         };
         self.close(taken, received, is_shown, output, talk)
     }
@@ -271,43 +293,42 @@ impl Args {
 }
 
 /// Hands packets to the sink until the agent has come to an end, or there is no sink any more. `None`: the agent did not say
-/// how it ended.
+/// how it ended. May be abandoned and called again: nothing is lost.
 async fn receive(
     agent: &Agent,
     conversation: &mut Conversation,
     sink: &Sink,
-    ctrl_c: &OfQuestion,
+    stopped_at: Option<Instant>,
 ) -> Result<Option<CaptureEnd>, Failure> {
-    let mut ticks = interval(STILL_THERE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stopped_at: Option<Instant> = None;
-    loop {
-        let next = async {
+    let packets = async {
+        loop {
             let Some(room) = sink.room().await else { return Ok(None) };
-            conversation.next().await.map(|news| Some((room, news)))
-        };
-        let over = async {
-            match stopped_at {
-                Some(at) => sleep_until(at + GRACE).await,
-                None => std::future::pending().await,
+            match conversation.next().await? {
+                News::Packets(packets) => room.take(packets),
+                News::End(end) => return Ok(Some(end)),
             }
-        };
-        tokio::select! {
-            next = next => match next? {
-                Some((room, News::Packets(packets))) => room.take(packets),
-                Some((_, News::End(end))) => return Ok(Some(end)),
-                None => return Ok(None),
-            },
-            () = ctrl_c.pressed() => {
-                if stopped_at.is_some() {
-                    return Ok(None);
-                }
-                conversation.stop().await;
-                stopped_at = Some(Instant::now());
-            }
-            () = over => return Err(broken_off("the agent did not come to an end")),
-            _ = ticks.tick() => channel::still_there(&agent.channel()).await?,
         }
+    };
+    let still_there = async {
+        let mut ticks = interval(STILL_THERE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(status) = channel::still_there(&agent.channel()).await {
+                return Failure::Rpc(status);
+            }
+        }
+    };
+    let over = async {
+        match stopped_at {
+            Some(at) => sleep_until(at + GRACE).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = packets => ended,
+        gone = still_there => Err(gone),
+        () = over => Err(broken_off("the agent did not come to an end")),
     }
 }
 

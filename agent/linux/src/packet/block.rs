@@ -127,3 +127,93 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A block as the kernel writes it, of packets with these data, each with a tag if it has one.
+    fn block_of(packets: &[(&[u8], Option<(u32, u32)>)]) -> Vec<u8> {
+        let mut block = vec![0; 48];
+        let put = |block: &mut Vec<u8>, at: usize, word: u32| {
+            block[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        };
+        put(&mut block, 12, u32::try_from(packets.len()).unwrap());
+        put(&mut block, 16, 48);
+        for (number, (data, vlan)) in packets.iter().enumerate() {
+            let start = block.len();
+            block.resize(start + HEADER_BYTES + 20, 0);
+            let (status, words) = match vlan {
+                Some((control, kind)) => (VLAN_VALID | VLAN_TPID_VALID, [*control, *kind]),
+                None => (0, [0, 0]),
+            };
+            let kept = u32::try_from(data.len()).unwrap();
+            for (at, word) in [(4, 7), (8, 1000), (12, kept), (16, kept + 100), (20, status), (32, words[0])]
+            {
+                put(&mut block, start + at, word);
+            }
+            put(&mut block, start + 24, u32::from_ne_bytes([68, 0, 68, 0]));
+            put(&mut block, start + 36, words[1]);
+            let address = &mut block[start + HEADER_BYTES..];
+            address[2..4].copy_from_slice(&[0x08, 0x00]);
+            address[4..8].copy_from_slice(&3_u32.to_ne_bytes());
+            address[10..13].copy_from_slice(&[4, 6, 0xaa]);
+            block.extend_from_slice(data);
+            block.resize(block.len().next_multiple_of(8), 0);
+            let is_last = number + 1 == packets.len();
+            let next = if is_last { 0 } else { u32::try_from(block.len() - start).unwrap() };
+            put(&mut block, start, next);
+        }
+        block
+    }
+
+    #[test]
+    fn packets_are_found_one_behind_the_other() {
+        let bytes = block_of(&[(b"first", None), (b"", None), (b"third packet", Some((0x2005, 0x88a8)))]);
+        let block = Block::new(&bytes);
+        let frames: Vec<_> = block.frames().map(Option::unwrap).collect();
+        let seen: Vec<_> = frames.iter().map(|frame| (frame.data, frame.wire_bytes)).collect();
+        assert_eq!(seen, [(&b"first"[..], 105), (b"", 100), (b"third packet", 112)]);
+        assert_eq!(frames[0].time, Duration::new(7, 1000));
+        assert_eq!(frames[0].vlan, None);
+        assert_eq!(frames[2].vlan, Some(Vlan { kind: 0x88a8, control: 0x2005 }));
+        let sender = frames[0].sender;
+        assert_eq!((sender.protocol, sender.index, sender.packet_type), (0x0800, 3, 4));
+        assert_eq!((sender.address_bytes, sender.address[0]), (6, 0xaa));
+    }
+
+    #[test]
+    fn a_packet_that_leads_out_of_its_block_ends_it() {
+        let mut bytes = block_of(&[(b"first", None), (b"second", None)]);
+        bytes[48..52].copy_from_slice(&u32::MAX.to_ne_bytes());
+        let seen: Vec<_> = Block::new(&bytes).frames().map(|frame| frame.map(|frame| frame.data)).collect();
+        assert_eq!(seen, [Some(&b"first"[..]), None]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_lead_out_of_themselves(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            packets in 0_u32..20,
+            first in 0_u32..320,
+        ) {
+            if let Some(header) = bytes.get_mut(12..20) {
+                header[..4].copy_from_slice(&packets.to_ne_bytes());
+                header[4..].copy_from_slice(&first.to_ne_bytes());
+            }
+            prop_assert!(Block::new(&bytes).frames().count() <= 20);
+        }
+
+        #[test]
+        fn no_change_of_a_block_leads_out_of_it(at in 0_usize..300, byte in any::<u8>(), cut in 0_usize..300) {
+            let mut bytes = block_of(&[(b"first", None), (b"second", Some((1, 2))), (b"third", None)]);
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            bytes.truncate(bytes.len().saturating_sub(cut % 40));
+            let packets = usize::from(u8::MAX);
+            prop_assert!(Block::new(&bytes).frames().take(packets).count() <= packets);
+        }
+    }
+}

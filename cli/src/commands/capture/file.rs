@@ -64,9 +64,10 @@ impl Files {
         name(&self.path, self.rotation, self.number)
     }
 
-    /// Whether the file is long enough, so that [`Self::next`] is to be called.
-    pub(super) fn is_full(&self) -> bool {
-        self.rotation.is_some_and(|rotation| self.bytes >= rotation.bytes)
+    /// Whether the file will be long enough with so many bytes more, so that [`Self::next`] is to be called then.
+    pub(super) fn is_full_with(&self, more: usize) -> bool {
+        let bytes = self.bytes.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+        self.rotation.is_some_and(|rotation| bytes >= rotation.bytes)
     }
 
     /// Begins the next file, and removes the one that is too old.
@@ -142,7 +143,7 @@ mod tests {
         let block = [6, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0];
         for _ in 0..3 {
             files.write(&block).unwrap();
-            assert!(files.is_full());
+            assert!(files.is_full_with(0));
             files.next().unwrap();
         }
         assert_eq!(files.packets, 3);

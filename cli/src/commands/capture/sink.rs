@@ -153,16 +153,22 @@ impl Worker {
                 }
                 _ => pcapng::packet(&packet, &mut self.blocks),
             }
+            let full = matches!(&self.way, Way::Saved(files) if files.is_full_with(self.blocks.len()));
+            if full {
+                self.flush()?;
+                self.next_file()?;
+            }
         }
         self.flush()?;
         self.packets += packets.len();
-        if let Way::Saved(files) = &mut self.way
-            && files.is_full()
-        {
-            files.next()?;
-            self.begin()?;
-        }
         Ok(())
+    }
+
+    fn next_file(&mut self) -> Result<(), Unwritten> {
+        if let Way::Saved(files) = &mut self.way {
+            files.next()?;
+        }
+        self.begin()
     }
 
     fn end(&mut self, end: &CaptureEnd) -> Result<(), Unwritten> {
@@ -211,7 +217,8 @@ fn show(
             object.text("summary", text.as_str());
             match bytes {
                 Bytes::None => {}
-                Bytes::Hex | Bytes::Text => object.raw("data", packet.data),
+                Bytes::Hex => object.text("hex", hexadecimal(packet.data).as_str()),
+                Bytes::Text => object.text("text", textual(packet.data).as_str()),
             }
         });
     }
@@ -225,6 +232,16 @@ fn show(
         Bytes::Text => dump::text(packet.data, text),
     }
     output.below(text)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn textual(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    dump::text(bytes, &mut text);
+    text
 }
 
 fn unwritten(error: io::Error) -> Unwritten {
