@@ -59,6 +59,7 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
     }
     let survey = attacher.survey(&args.container).await?;
     let level = attacher.options.level.unwrap_or(Level::One);
+    consent::given_for(attacher, level, &survey.target.name).await?;
     let wish = attacher.wish(Kind::Session, level, effects_at(level), new_session_id(), args.ttl);
     let sidecar = attacher.start(&survey, &wish).await?;
     channel::keep(&sidecar.channel, args.ttl, args.idle).await.map_err(|status| {
@@ -87,6 +88,9 @@ enum Standing<'a> {
 async fn converse(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit, Error> {
     let survey = attacher.survey(&args.container).await?;
     let name = survey.target.name.clone();
+    if let Some(level) = attacher.options.level {
+        consent::given_for(attacher, level, &name).await?;
+    }
     let mut standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
     let mut prompt = Prompt::start(&name)?;
     let _at_prompt = prompt.is_terminal().then(AtPrompt::begin);

@@ -3,6 +3,8 @@
 use dbgctl_proto::{Effect, Needs};
 
 use crate::attach::Attacher;
+use crate::attach::level::Level;
+use crate::attach::session::effects_at;
 use crate::error::Error;
 use crate::render::Talk;
 
@@ -12,7 +14,20 @@ use crate::render::Talk;
 ///
 /// If it was not allowed. Nothing has been started then.
 pub(super) async fn given(attacher: &Attacher, needs: &Needs, target: &str) -> Result<(), Error> {
-    if needs.effect != Effect::Captures || attacher.options.allowed.contains(&needs.effect) {
+    if needs.effect == Effect::Captures { ask(attacher, target).await } else { Ok(()) }
+}
+
+/// The same for a session that begins at that level.
+///
+/// # Errors
+///
+/// As [`given`] has it.
+pub(super) async fn given_for(attacher: &Attacher, level: Level, target: &str) -> Result<(), Error> {
+    if effects_at(level).contains(&Effect::Captures) { ask(attacher, target).await } else { Ok(()) }
+}
+
+async fn ask(attacher: &Attacher, target: &str) -> Result<(), Error> {
+    if attacher.options.allowed.contains(&Effect::Captures) {
         return Ok(());
     }
     let question =

@@ -134,8 +134,11 @@ mod tests {
 
     use super::*;
 
-    /// A block as the kernel writes it, of packets with these data, each with a tag if it has one.
-    fn block_of(packets: &[(&[u8], Option<(u32, u32)>)]) -> Vec<u8> {
+    /// The data of a packet, and its tag if it has one.
+    type Given<'g> = (&'g [u8], Option<(u32, u32)>);
+
+    /// A block as the kernel writes it.
+    fn block_of(packets: &[Given<'_>]) -> Vec<u8> {
         let mut block = vec![0; 48];
         let put = |block: &mut Vec<u8>, at: usize, word: u32| {
             block[at..at + 4].copy_from_slice(&word.to_ne_bytes());
