@@ -10,6 +10,8 @@ mod packets;
 mod pcapng;
 mod sink;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod wireshark;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use dbgctl_proto::bounds::{CAPTURE_BUFFER_BYTES, LONGEST_SNAP_BYTES};
 use dbgctl_proto::v1::{CaptureEnd, CaptureOpen, CaptureStart};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::conversation::{Conversation, News, broken_off};
 use self::file::{Files, Rotation, Unwritten};
@@ -155,8 +157,7 @@ impl Args {
             begun = begun => begun?,
             () = &mut pressed => return Ok(Exit::Interrupted),
         };
-        let way = self.way(output).map_err(|unwritten| not_written(&unwritten, 0))?;
-        let is_shown = matches!(way, Way::Shown { .. });
+        let way = self.way(output)?;
         self.introduce(&place, talk);
         let mut sink = Sink::start(way, self.about(agent, place));
 
@@ -180,7 +181,7 @@ impl Args {
             // Whoever reads does not, and whoever waits has had enough.
             () = &mut pressed => return Ok(Exit::Interrupted),
         };
-        self.close(taken, received, is_shown, output, talk)
+        self.close(taken, received, output, talk)
     }
 
     fn goes_to_stdout(&self) -> bool {
@@ -210,7 +211,7 @@ impl Args {
     }
 
     /// Where packets go. If standard output is needed for that, it is taken, and given back by [`Self::close`].
-    fn way(&self, output: &mut Output) -> Result<Way, Unwritten> {
+    fn way(&self, output: &mut Output) -> Result<Way, Failure> {
         if self.wireshark {
             return wireshark::start();
         }
@@ -220,7 +221,10 @@ impl Args {
         };
         Ok(match &self.write {
             Some(_) if self.goes_to_stdout() => Way::Piped(taken(output)),
-            Some(path) => Way::Saved(Files::create(path, self.rotate)?),
+            Some(path) => {
+                let files = Files::create(path, self.rotate);
+                Way::Saved(files.map_err(|unwritten| not_written(&unwritten, 0))?)
+            }
             None => {
                 let bytes = match (self.hex, self.ascii) {
                     (true, _) => Bytes::Hex,
@@ -256,7 +260,6 @@ impl Args {
         &self,
         taken: Taken,
         received: Result<Option<CaptureEnd>, Failure>,
-        is_shown: bool,
         output: &mut Output,
         talk: &mut Talk,
     ) -> Result<Exit, Failure> {
@@ -279,15 +282,14 @@ impl Args {
         }
         let end = received?;
         let tally = Tally { packets: taken.packets, end, file };
-        if is_shown && !output.is_table() {
+        // Where packets are lines or go elsewhere, standard output is free for what comes of it.
+        if !output.is_table() && !self.goes_to_stdout() {
             output.object(|object| tally.fields(object))?;
-        } else if !is_shown && !self.goes_to_stdout() && !output.is_table() {
-            output.object(|object| tally.fields(object))?;
+            output.flush()?;
         } else {
             output.flush()?;
             talk.line(tally.sentence());
         }
-        output.flush()?;
         Ok(if tally.end.is_some() { Exit::Answered } else { Exit::Unknown })
     }
 }
@@ -310,7 +312,7 @@ async fn receive(
         }
     };
     let still_there = async {
-        let mut ticks = interval(STILL_THERE);
+        let mut ticks = interval_at(Instant::now() + STILL_THERE, STILL_THERE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
