@@ -34,7 +34,7 @@ pub(crate) fn emit(graph: &Graph, root: NodeId, values: &Values) -> Result<Vec<B
     let mut length = 0;
     for id in nodes {
         let (Some(node), Some(registers)) = (graph.get(id), entries.remove(&id)) else { continue };
-        let room = Program::MOST_INSTRUCTIONS - length;
+        let room = Program::MOST_INSTRUCTIONS.saturating_sub(length);
         let mut emitter =
             Emitter { values, kept: &kept, registers, instructions: Vec::new(), room, words: KEPT_WORDS };
         let (jump, is_swapped) = emitter.test(node.test)?;

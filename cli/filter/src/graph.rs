@@ -1,7 +1,7 @@
 //! The decision that a program makes, as a graph: each node tests one thing and goes on to one of two others. There are no
 //! cycles, and no two nodes that are the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::condition::{Comparison, Condition, Test};
 use crate::tree::Junction;
@@ -81,6 +81,11 @@ impl Graph {
             nodes.push(node);
             NodeId(u32::try_from(nodes.len() - 1).map_or(u32::MAX, |place| place.saturating_add(FIRST)))
         })
+    }
+
+    /// How many tests there are, each counted once.
+    pub(crate) fn distinct_tests(&self) -> usize {
+        self.nodes.iter().map(|node| node.test).collect::<HashSet<_>>().len()
     }
 
     /// The nodes that `root` leads to, itself first, each before those that it leads to.

@@ -42,6 +42,8 @@ struct Backwards {
     instructions: Vec<Instruction>,
     /// Where blocks start: the place of their first instruction.
     starts: HashMap<NodeId, usize>,
+    /// Where the last unconditional jump to a block is.
+    bridges: HashMap<NodeId, usize>,
 }
 
 impl Backwards {
@@ -50,14 +52,21 @@ impl Backwards {
         self.starts.get(&to).map_or(usize::MAX, |start| self.instructions.len().saturating_sub(start + 1))
     }
 
-    /// Lays an unconditional jump if a conditional one, which may be so many instructions further away, would not reach.
-    /// Returns the place of that jump.
+    /// Where to jump to if a conditional jump, which may be so many instructions further away, would not reach: the place of
+    /// an unconditional one, which is laid here if there is none near enough.
     fn bridge(&mut self, to: NodeId, further: usize) -> Option<usize> {
-        if self.between(to).saturating_add(further) <= usize::from(u8::MAX) {
+        let reaches = |between: usize| between.saturating_add(further) <= usize::from(u8::MAX);
+        if reaches(self.between(to)) {
             return None;
+        }
+        if let Some(place) =
+            self.bridges.get(&to).filter(|place| reaches(self.instructions.len() - **place - 1))
+        {
+            return Some(*place);
         }
         let distance = u32::try_from(self.between(to)).unwrap_or(u32::MAX);
         self.instructions.push(Instruction::new(code::JMP | code::JA, distance));
+        self.bridges.insert(to, self.instructions.len() - 1);
         Some(self.instructions.len() - 1)
     }
 

@@ -8,10 +8,13 @@
 //! reads a file, asks a server or opens a socket: the names of hosts are looked up by who calls ([`Names`]).
 
 mod arithmetic;
+mod complaint;
 mod condition;
 mod emit;
 mod error;
+mod explain;
 mod facts;
+mod fields;
 mod gather;
 mod generate;
 mod graph;
@@ -58,10 +61,19 @@ pub fn compile(
     };
     let mut graph = Graph::default();
     let root = graph.decide(&mut values, &condition, ACCEPT, REJECT);
+    // What takes long to optimize, and would not become short enough.
+    if graph.distinct_tests() > Program::MOST_INSTRUCTIONS {
+        return Err(whole(emit::too_long()));
+    }
     let (graph, root) = optimize::optimize(graph, root, &mut values);
     if root == REJECT {
         let fault = Fault::new("no packet can ever match this");
-        return Err(whole(fault.suggest("did you mean `or` in place of an `and`?")));
+        let has_and = ["and", "&&"].iter().any(|and| expression.text.contains(and));
+        return Err(whole(if has_and {
+            fault.suggest("did you mean `or` in place of an `and`?")
+        } else {
+            fault
+        }));
     }
     let blocks = emit::emit(&graph, root, &values).map_err(whole)?;
     let instructions = layout::layout(blocks, root, snap_length).map_err(whole)?;

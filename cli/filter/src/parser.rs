@@ -3,10 +3,9 @@
 //! What is peculiar to it: `and` and `or` bind alike; a value without qualifiers takes those of the term before it
 //! (`port 80 or 81`); a parenthesis may hold terms, values, or a calculation, which is known only when it is read.
 
-use crate::error::{Error, Fault, Span, nearest};
+use crate::error::{Error, Fault, Span};
 use crate::lexer::{Spanned, Token, tokens};
 use crate::tree::{Body, Chain, Expression, Identity, Junction, Primitive, Qualifiers, Relation, Term};
-use crate::words;
 
 /// How deep parentheses may be nested. The parser calls itself for each of them.
 const DEEPEST: usize = 100;
@@ -26,9 +25,9 @@ pub fn parse(expression: &str) -> Result<Expression, Error> {
 }
 
 pub(crate) struct Parser<'t> {
-    text: &'t str,
-    tokens: Vec<Spanned>,
-    at: usize,
+    pub(crate) text: &'t str,
+    pub(crate) tokens: Vec<Spanned>,
+    pub(crate) at: usize,
     depth: usize,
 }
 
@@ -182,9 +181,6 @@ impl Parser<'_> {
                 self.fault(start..self.end_of_last(), Fault::new("only values can stand behind a qualifier"))
             );
         }
-        if let Body::Primitive(_, span) = &mut parsed.term.body {
-            span.start = start;
-        }
         parsed.term.negated ^= negated;
         Ok(parsed.term)
     }
@@ -328,87 +324,4 @@ impl Parser<'_> {
         };
         Ok(Parsed { term, form: Form::Term, qualifiers })
     }
-}
-
-/// Where and what is wrong.
-impl Parser<'_> {
-    /// The next token, or the end of the expression.
-    pub(crate) fn here(&self) -> Span {
-        match self.tokens.get(self.at) {
-            Some(token) => token.span.clone(),
-            None => self.text.len()..self.text.len(),
-        }
-    }
-
-    pub(crate) fn end_of_last(&self) -> usize {
-        self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.span.end)
-    }
-
-    pub(crate) fn fault(&self, span: Span, fault: Fault) -> Error {
-        Error::new(self.text, span, fault)
-    }
-
-    pub(crate) fn fault_here(&self, fault: Fault) -> Error {
-        self.fault(self.here(), fault)
-    }
-
-    pub(crate) fn written(&self) -> &str {
-        self.text.get(self.here()).unwrap_or_default()
-    }
-
-    pub(crate) fn expected(&self, what: &str) -> Error {
-        let fault = match self.peek() {
-            None => Fault::new(format!("the expression ends where {what} should follow")),
-            Some(_) => Fault::new(format!("{what} should stand in place of `{}`", self.written())),
-        };
-        self.fault_here(fault)
-    }
-
-    fn unclosed(&self, open: Span) -> Error {
-        match self.peek() {
-            None => self.fault(open, Fault::new("there is no `)` to this `(`")),
-            Some(_) => self.surplus(),
-        }
-    }
-
-    /// A value where none may stand.
-    fn unqualified(&self) -> Error {
-        let written = self.written();
-        let fault = Fault::new(format!("`{written}` could be anything: nothing says what it is"));
-        let suggestion = match self.peek() {
-            Some(Token::Name(name)) => match nearest(name, words::all()) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => format!("write `host {written}` or `port {written}`"),
-            },
-            Some(Token::Number(_)) => format!("write `port {written}`, or compare it with something"),
-            Some(Token::Mac(_)) => format!("write `ether host {written}`"),
-            _ => format!("write `host {written}`"),
-        };
-        self.fault_here(fault.suggest(suggestion))
-    }
-
-    /// Something stands behind a term that is complete.
-    fn surplus(&self) -> Error {
-        let written = self.written();
-        let fault = Fault::new(format!("`and` or `or` should stand before `{written}`"));
-        let before = self.at.checked_sub(1).and_then(|last| self.tokens.get(last));
-        let number_before = matches!(before, Some(Spanned { token: Token::Number(_), .. }));
-        self.fault_here(match self.peek() {
-            Some(Token::Sign("/")) if number_before => {
-                fault_of_short_network(&self.text[before.map_or(0..0, |before| before.span.clone())])
-            }
-            Some(Token::Name(name)) => fault.suggest_nearest(name, words::all()),
-            Some(Token::Number(_)) => fault.suggest(format!("or did you mean `port {written}`?")),
-            Some(Token::Dotted(..) | Token::Ipv6(_)) => {
-                fault.suggest(format!("or did you mean `host {written}`?"))
-            }
-            Some(Token::Sign(_)) => Fault::new(format!("`{written}` makes no sense here")),
-            _ => fault,
-        })
-    }
-}
-
-fn fault_of_short_network(number: &str) -> Fault {
-    Fault::new("a network with a prefix length needs at least two bytes of its address")
-        .suggest(format!("write `{number}.0/…`, or `net {number}` alone for the prefix length 8"))
 }

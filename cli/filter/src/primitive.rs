@@ -261,27 +261,6 @@ impl Parser<'_> {
         }
         Ok(Identity::Masked(address, mask.into()))
     }
-
-    /// Qualifiers with nothing that they qualify.
-    pub(crate) fn value_expected(&self, qualifiers: Qualifiers) -> Error {
-        let what = match qualifiers.kind {
-            Kind::Any | Kind::Host => "an address or the name of a host",
-            Kind::Network => "a network",
-            Kind::Port => "a port",
-            Kind::PortRange => "a range of ports such as 8000-8010",
-            Kind::Protocol | Kind::ProtocolChain => "a protocol, by name or number",
-        };
-        match self.peek() {
-            Some(Token::Word(_)) => {
-                let written = self.written();
-                let fault = Fault::new(format!(
-                    "{what} should stand in place of `{written}`, which is a word of the language"
-                ));
-                self.fault_here(fault.suggest(format!("write `\\{written}` for something of that name")))
-            }
-            _ => self.expected(what),
-        }
-    }
 }
 
 /// The names of frames, in lower case, and their control bytes (IEEE 802.2).

@@ -12,7 +12,8 @@ mod tags;
 
 use crate::condition::{Comparison, Condition, Test, all};
 use crate::error::{Error, Fault};
-use crate::layers::{Fields, From, Layers, Link, ethertype};
+use crate::fields::Fields;
+use crate::layers::{From, Layers, Link, ethertype};
 use crate::link::{LinkType, Mode, beside};
 use crate::names::Names;
 use crate::tree::{
