@@ -63,12 +63,6 @@ pub(crate) const PACKAGES: [Package; 15] = [
         present: || command::exists("nft"),
     },
     Package {
-        name: "tcpdump",
-        purpose: "read what was captured",
-        required: false,
-        present: || command::exists("tcpdump"),
-    },
-    Package {
         name: "tshark",
         purpose: "read what was captured as Wireshark does",
         required: false,
@@ -103,6 +97,12 @@ pub(crate) const PACKAGES: [Package; 15] = [
         purpose: "watch which system calls the agent makes",
         required: false,
         present: || command::exists("strace"),
+    },
+    Package {
+        name: "tcpdump",
+        purpose: "compare what we say of packets with tcpdump",
+        required: false,
+        present: || command::exists("tcpdump"),
     },
     Package {
         name: "tmux",
