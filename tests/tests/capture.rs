@@ -89,7 +89,7 @@ fn packets_of_a_network_are_shown_with_addresses_and_directions() {
         let options = ["--network", &network, "--read-only", "--user", "1000:1000"];
         let target = Target::run(&options, &["serve", "--workers", "1"]).ready();
         let address = target.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
-        let mut running = capture(&target, &["-o", "json", "-A"]);
+        let mut running = capture(&target, &["-o", "json", "-A", "tcp", "port", "8080"]);
         let mut connection = TcpStream::connect((address.as_str(), 8080)).unwrap();
         connection.write_all(format!("GET /{MARKER} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
         connection.read_to_end(&mut Vec::new()).unwrap();
@@ -300,4 +300,45 @@ fn of_files_in_turn_the_last_are_kept_and_none_is_too_long() {
     let Some(numbers) = numbers.map(|numbers| numbers.concat()) else { return };
     let first = *numbers.first().unwrap();
     assert_eq!(numbers, (first..240).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_filter_does_not_want_is_never_captured_even_while_it_begins() {
+    let (target, directory) = (alone(), directory());
+    let network = Network::of(&target);
+    let (unwanted, wanted) = network.inside(|| {
+        let pair = || {
+            let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+            sender.connect(receiver.local_addr().unwrap()).unwrap();
+            (sender, receiver)
+        };
+        (pair(), pair())
+    });
+    let port = wanted.1.local_addr().unwrap().port().to_string();
+    let _flood = network.meanwhile(move || {
+        for _ in 0..2000 {
+            unwanted.0.send(b"unwanted").unwrap();
+        }
+    });
+    for start in 0..5 {
+        let file = directory.path().join(format!("{start}.pcapng"));
+        let running = capture(&target, &["-w", text(&file), "-c", "20", "udp", "dst", "port", &port]);
+        for _ in 0..20 {
+            packets::carry(&wanted.0, &wanted.1, MARKER.as_bytes());
+        }
+        let ended = running.finish().expect(0);
+        assert_eq!(figure(&ended, "packets"), 20, "{ended:?}");
+        let bytes = fs::read(&file).unwrap();
+        let found = |word: &[u8]| bytes.windows(word.len()).filter(|window| *window == word).count();
+        assert_eq!((found(MARKER.as_bytes()), found(b"unwanted")), (20, 0));
+    }
+}
+
+#[test]
+fn a_filter_that_is_not_understood_is_shown_where_it_stands() {
+    let target = alone();
+    let words = ["capture", &target.name, "--allow", "capture", "tcp", "prot", "80"];
+    dbgctl(&words).expect_error("`prot`, column 5");
+    target.expect_nothing_left();
 }

@@ -38,10 +38,17 @@ fn ring() -> Ring {
     Ring::make(Settings { cooked: false, buffer_bytes: 1 << 20, wait }).unwrap()
 }
 
-/// Sends, and waits until it was received: then it has been seen by whoever hears that interface.
-fn carry(sender: &UdpSocket, receiver: &UdpSocket, bytes: &[u8]) {
-    sender.send(bytes).unwrap();
-    receiver.recv(&mut [0; 2000]).unwrap();
+/// Sends, and waits until it was received: then it has been seen by whoever hears that interface. A kernel that has too much to
+/// do drops what is sent on the loopback interface before anyone sees it: then it is sent again. Returns how often it was sent.
+fn carry(sender: &UdpSocket, receiver: &UdpSocket, bytes: &[u8]) -> u64 {
+    receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    for times in 1..10 {
+        sender.send(bytes).unwrap();
+        if receiver.recv(&mut [0; 2000]).is_ok() {
+            return times;
+        }
+    }
+    panic!("nothing comes through");
 }
 
 /// Accepts UDP of IPv4 to that port, and nothing else.
@@ -124,12 +131,11 @@ fn no_packet_passes_by_the_filter_even_if_it_comes_while_the_ring_is_made() {
         for _ in 0..200 {
             let mut ring = ring();
             ring.hear(&only_port(port), None, false).unwrap();
-            carry(&wanted, &receiver, b"wanted");
+            let sent = carry(&wanted, &receiver, b"wanted");
             let packets = take(&mut ring, 1);
-            assert_eq!(packets.len(), 1);
-            assert!(packets[0].ends_with(b"wanted"));
-            // The kernel has counted none but this one either.
-            assert_eq!(ring.counts().unwrap().accepted, 1);
+            assert!(!packets.is_empty() && packets.iter().all(|packet| packet.ends_with(b"wanted")));
+            // The kernel has counted no other either.
+            assert!((1..=sent).contains(&ring.counts().unwrap().accepted));
         }
         over.store(true, Ordering::Relaxed);
         flood.join().unwrap();

@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::conversation::{Conversation, News, broken_off};
 use self::file::{Files, Rotation, Unwritten};
+use self::filter::Filter;
 use self::link::Place;
 use self::sink::{About, Bytes, Sink, Taken, Way};
 use self::tally::Tally;
@@ -39,6 +40,7 @@ use crate::render::{Output, Talk};
 const EXAMPLES: &str = "\
 Examples:
   dbgctl capture web                              a line for each packet, until Ctrl-C
+  dbgctl capture web tcp port 80 and not host 10.0.0.7    only these, by a filter as tcpdump takes it
   dbgctl capture web -c 100 -w web.pcapng         a hundred packets into a file for Wireshark
   dbgctl capture web -w - | wireshark -k -i -     live in Wireshark; --wireshark does the same
   dbgctl capture web -i any --headers-only        all interfaces, and no byte of what packets carry
@@ -144,12 +146,14 @@ impl Args {
                 suggestion: "pipe it: | wireshark -k -i -, or name a file".to_owned(),
             });
         }
+        let filter = Filter::of(&self.filter)?;
         let ctrl_c = OfQuestion::begin();
         // Listens from its first poll on, and must not be dropped before it is needed no more.
         let mut pressed = Box::pin(ctrl_c.pressed());
         let begun = async {
             let (mut conversation, place) = Conversation::open(agent, self.open(output)).await?;
-            let start = self.start(filter::program(&self.filter, place.link)?);
+            let snap_bytes = self.snaplen.unwrap_or(LONGEST_SNAP_BYTES);
+            let start = self.start(filter.program(place.link, snap_bytes)?);
             conversation.start(agent, start).await?;
             Ok::<_, Failure>((conversation, place))
         };
@@ -159,7 +163,7 @@ impl Args {
         };
         let way = self.way(output)?;
         self.introduce(&place, talk);
-        let mut sink = Sink::start(way, self.about(agent, place));
+        let mut sink = Sink::start(way, self.about(agent, place, filter));
 
         let mut stopped_at = None;
         let received = loop {
@@ -236,11 +240,11 @@ impl Args {
         })
     }
 
-    fn about(&self, agent: &Agent, place: Place) -> About {
+    fn about(&self, agent: &Agent, place: Place, filter: Filter) -> About {
         let subject = agent.subject();
         About {
             place,
-            filter: self.filter.join(" "),
+            filter: filter.text,
             snap_bytes: self.snaplen.unwrap_or(LONGEST_SNAP_BYTES),
             comment: format!("captured in the network of container {} ({})", subject.name, subject.image),
         }
