@@ -77,38 +77,51 @@ fn with_headers_only_no_byte_of_what_is_carried_leaves_the_agent() {
     }
 }
 
+/// A network of the engine's, which ends when this goes out of scope.
+struct Bridge(String);
+
+impl Bridge {
+    fn make() -> Self {
+        let name = unique("network");
+        docker_ok(&["network", "create", &name]);
+        Self(name)
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        docker(&["network", "rm", &self.0]);
+    }
+}
+
 #[test]
 fn packets_of_a_network_are_shown_with_addresses_and_directions() {
     if !can_make_networks() {
         return;
     }
-    let network = unique("network");
-    docker_ok(&["network", "create", &network]);
-    {
-        // Not root, and with nothing to write to.
-        let options = ["--network", &network, "--read-only", "--user", "1000:1000"];
-        let target = Target::run(&options, &["serve", "--workers", "1"]).ready();
-        let address = target.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
-        let mut running = capture(&target, &["-o", "json", "-A", "tcp", "port", "8080"]);
-        let mut connection = TcpStream::connect((address.as_str(), 8080)).unwrap();
-        connection.write_all(format!("GET /{MARKER} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
-        connection.read_to_end(&mut Vec::new()).unwrap();
-        let asked = running.line(|line| line.contains(&format!("GET /{MARKER}")));
-        let answered = running.line(|line| line.contains("200 OK"));
-        let ended = interrupt(running).expect(0);
-        target.expect_nothing_left();
+    let network = Bridge::make();
+    // Not root, and with nothing to write to.
+    let options = ["--network", &network.0, "--read-only", "--user", "1000:1000"];
+    let target = Target::run(&options, &["serve", "--workers", "1"]).ready();
+    let address = target.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+    let mut running = capture(&target, &["-o", "json", "-A", "tcp", "port", "8080"]);
+    let mut connection = TcpStream::connect((address.as_str(), 8080)).unwrap();
+    connection.write_all(format!("GET /{MARKER} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    connection.read_to_end(&mut Vec::new()).unwrap();
+    let asked = running.line(|line| line.contains(&format!("GET /{MARKER}")));
+    let answered = running.line(|line| line.contains("200 OK"));
+    let ended = interrupt(running).expect(0);
+    target.expect_nothing_left();
 
-        let row = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        let (asked, answered) = (row(&asked), row(&answered));
-        assert_eq!((&asked["direction"], &answered["direction"]), (&"in".into(), &"out".into()));
-        assert_eq!((&asked["interface"], &answered["interface"]), (&"eth0".into(), &"eth0".into()));
-        assert!(asked["summary"].as_str().unwrap().contains(&format!("> {address}.8080")), "{asked}");
-        let summary = ended.summary();
-        let rows = ended.json().len() - 1;
-        assert_eq!((&summary["packets"], &summary["dropped_by_kernel"]), (&rows.into(), &0.into()));
-        assert_eq!(summary["end"], "stopped");
-    }
-    docker(&["network", "rm", &network]);
+    let row = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let (asked, answered) = (row(&asked), row(&answered));
+    assert_eq!((&asked["direction"], &answered["direction"]), (&"in".into(), &"out".into()));
+    assert_eq!((&asked["interface"], &answered["interface"]), (&"eth0".into(), &"eth0".into()));
+    assert!(asked["summary"].as_str().unwrap().contains(&format!("> {address}:8080")), "{asked}");
+    let summary = ended.summary();
+    let rows = ended.json().len() - 1;
+    assert_eq!((&summary["packets"], &summary["dropped_by_kernel"]), (&rows.into(), &0.into()));
+    assert_eq!(summary["end"], "stopped");
 }
 
 #[test]
