@@ -133,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn packets_are_captured_only_with_leave_and_capability() {
+        let capture = needs("/dbgctl.v1.CaptureService/CapturePackets");
+        let refusal = grant("CAP_NET_RAW", &[Effect::Observes, Effect::SendsTraffic]).check(capture);
+        assert!(refusal.unwrap_err().contains("captures"));
+        let refusal = grant("CAP_SYS_PTRACE", &[Effect::Captures]).check(capture);
+        assert!(refusal.unwrap_err().contains("CAP_NET_RAW, needed to receive"));
+        assert!(grant("CAP_NET_RAW", &[Effect::Captures]).check(capture).is_ok());
+    }
+
+    #[test]
     fn traffic_is_refused_where_only_observing_was_allowed() {
         let connect = needs("/dbgctl.v1.ConnectService/Connect");
         let refusal = grant("CAP_SYS_PTRACE", &[Effect::Observes]).check(connect).unwrap_err();

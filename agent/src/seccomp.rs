@@ -13,11 +13,12 @@
 //! flags the filter sees. Thus even an agent that was taken over can open files of the target for reading only.
 //!
 //! What no filter of this kind can refuse such an agent: it reads what its uid may read, FIFOs included, and so
-//! may take what was meant for another reader; it may read at a rate that disturbs; and where traffic is allowed
-//! it may send any.
+//! may take what was meant for another reader; it may read at a rate that disturbs; where traffic is allowed it may
+//! send any; and with CAP_NET_RAW, where capturing is allowed, any packet.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::iter;
 use std::process;
 
 use dbgctl_linux::sys;
@@ -75,7 +76,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getsockname,
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
     libc::SYS_sendto,
     libc::SYS_sendmsg,
     libc::SYS_sendmmsg,
@@ -154,8 +154,8 @@ const SOCKETS_TO_OBSERVE: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
     (libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG),
 ];
 
-/// The same of those that an agent needs to send traffic. No raw and no packet sockets, and no protocol that
-/// the kernel would load a module for.
+/// The same of those that an agent needs to send traffic. No raw sockets, and no protocol that the kernel would load a
+/// module for.
 const SOCKETS_TO_SEND: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
     (libc::AF_INET, libc::SOCK_STREAM, 0),
     (libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP),
@@ -168,6 +168,15 @@ const SOCKETS_TO_SEND: &[(libc::c_int, libc::c_int, libc::c_int)] = &[
     (libc::AF_INET6, libc::SOCK_DGRAM, libc::IPPROTO_UDP),
     (libc::AF_INET6, libc::SOCK_DGRAM, libc::IPPROTO_ICMPV6),
 ];
+
+/// The same of those that hear packets. Without a protocol: they hear nothing before they are bound, and then what
+/// their filter accepts.
+const SOCKETS_TO_CAPTURE: &[(libc::c_int, libc::c_int, libc::c_int)] =
+    &[(libc::AF_PACKET, libc::SOCK_RAW, 0), (libc::AF_PACKET, libc::SOCK_DGRAM, 0)];
+
+/// What is set of such a socket: the ring that it receives by, and being promiscuous. No ring that it would send by.
+const OPTIONS_TO_CAPTURE: &[libc::c_int] =
+    &[libc::PACKET_VERSION, libc::PACKET_RX_RING, libc::PACKET_ADD_MEMBERSHIP];
 
 /// Puts the filter in force for this thread and all it will start. Call it before there is a second one, and
 /// after the private socket was bound or joined: no socket that could reach one of the target can be made later.
@@ -226,10 +235,20 @@ fn program(effects: &[Effect], open_hows: [u64; 2]) -> Result<BpfProgram, seccom
     // Sockets: the kernel's own and, for an agent that may send traffic, the internet's. No local ones: those of
     // the target could be reached by path or by abstract name. No pairs of datagram sockets for the same reason.
     let to_send = if effects.contains(&Effect::SendsTraffic) { SOCKETS_TO_SEND } else { &[] };
+    let (to_capture, options) = match effects.contains(&Effect::Captures) {
+        true => (SOCKETS_TO_CAPTURE, OPTIONS_TO_CAPTURE),
+        false => (&[][..], &[][..]),
+    };
     let socket = |&(family, kind, protocol)| {
         Rule::new(vec![is(0, family)?, masked(1, SOCKET_TYPE, kind)?, is(2, protocol)?])
     };
-    rules.insert(libc::SYS_socket, any(SOCKETS_TO_OBSERVE.iter().chain(to_send).map(socket))?);
+    let sockets = SOCKETS_TO_OBSERVE.iter().chain(to_send).chain(to_capture);
+    rules.insert(libc::SYS_socket, any(sockets.map(socket))?);
+    let of_packets = word(libc::SOL_PACKET);
+    let other_options = when(1, Cmp::Ne, of_packets);
+    let option = |&name| Rule::new(vec![is(1, libc::SOL_PACKET)?, is(2, name)?]);
+    let options = iter::once(other_options).chain(options.iter().map(option));
+    rules.insert(libc::SYS_setsockopt, any(options)?);
     let pair = Rule::new(vec![is(0, libc::AF_UNIX)?, masked(1, SOCKET_TYPE, libc::SOCK_STREAM)?])?;
     rules.insert(libc::SYS_socketpair, vec![pair]);
 

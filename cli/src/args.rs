@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use dbgctl_proto::Effect;
 use dbgctl_proto::bounds::LONGEST_LIST;
 
 use crate::attach::Options;
@@ -66,8 +67,8 @@ pub(crate) struct Shared {
     #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT")]
     pub(crate) output: Format,
 
-    /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE, 1b DAC_READ_SEARCH as well. What
-    /// cannot be read then is listed as a gap [default: what makes the answer whole]
+    /// Give the sidecar at most this much: 0 no capability at all, 1 SYS_PTRACE, 1b DAC_READ_SEARCH as well, 2 NET_RAW
+    /// beside SYS_PTRACE. What cannot be read then is listed as a gap [default: what makes the answer whole]
     #[arg(long, global = true, value_parser = level, value_name = "LEVEL")]
     level: Option<Level>,
 
@@ -82,6 +83,10 @@ pub(crate) struct Shared {
     /// Look into a container that shares the PID or network namespace of the host
     #[arg(long, global = true)]
     host_namespaces: bool,
+
+    /// Allow what is otherwise asked about: capture, which shows what others send and receive
+    #[arg(long, global = true, value_parser = allowed, value_name = "WHAT")]
+    allow: Vec<Effect>,
 
     /// How long one answer may take
     #[arg(long, global = true, default_value = "60s", value_parser = time_limit, value_name = "TIME")]
@@ -114,6 +119,7 @@ impl Shared {
             level: self.level,
             image,
             host_namespaces: self.host_namespaces,
+            allowed: self.allow.clone(),
             time_limit: self.time_limit,
             reason: self.reason.clone(),
         }
@@ -179,8 +185,15 @@ pub(crate) enum Word {
     Detach,
 }
 
+fn allowed(text: &str) -> Result<Effect, String> {
+    match text {
+        "capture" => Ok(Effect::Captures),
+        _ => Err("what can be allowed is capture".to_owned()),
+    }
+}
+
 fn level(text: &str) -> Result<Level, String> {
-    Level::from_name(text).ok_or_else(|| "the levels are 0, 1 and 1b".to_owned())
+    Level::from_name(text).ok_or_else(|| "the levels are 0, 1, 1b and 2".to_owned())
 }
 
 /// The time limit of an answer: what the agent itself would not exceed.

@@ -44,7 +44,7 @@ struct Line<'a> {
 pub(crate) fn record(asked: Asked<'_>) -> Result<(), Error> {
     let what = || "reveal secrets without recording who did".to_owned();
     let suggestion =
-        "set XDG_STATE_HOME or HOME to a directory that you may write to, or ask without --reveal";
+        "set XDG_STATE_HOME or HOME to a directory that you may write to, or ask for nothing that is secret";
     let path = state::path(FILE)
         .ok_or_else(|| Error::new(what(), "neither XDG_STATE_HOME nor HOME says where", suggestion))?;
     append(&path, asked)

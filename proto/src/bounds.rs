@@ -101,3 +101,21 @@ pub const UNLIKELY_PORT: u16 = 33_434;
 
 /// Interfaces that are kept while a network is listed.
 pub const MOST_INTERFACES: usize = 16 << 10;
+
+/// `CaptureStart.filter`: what the kernel takes, less what the agent puts in front.
+pub const MOST_FILTER_INSTRUCTIONS: usize = 4090;
+
+/// `CaptureStart.snap_bytes`
+pub const LONGEST_SNAP_BYTES: u32 = 262_144;
+
+/// `CaptureOpen.buffer_bytes`
+pub const CAPTURE_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 1 << 20..=256 << 20;
+
+/// `CaptureOpen.buffer_bytes`, if it is 0.
+pub const DEFAULT_CAPTURE_BUFFER_BYTES: u32 = 16 << 20;
+
+/// `CaptureOpened.interfaces`
+pub const MOST_CAPTURE_INTERFACES: usize = 256;
+
+/// `CaptureBatch.data`: a block of the ring, and what was left of the one before.
+pub const LONGEST_CAPTURE_BATCH_BYTES: usize = 512 << 10;

@@ -11,6 +11,7 @@ pub mod host;
 pub mod hung_mount;
 pub mod images;
 pub mod network;
+pub mod packets;
 pub mod private_engine;
 pub mod proxy;
 pub mod questions;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbgctl_tests::figures::{cycles, say};
 use dbgctl_tests::questions::OBSERVING;
 use dbgctl_tests::running::Running;
-use dbgctl_tests::{Target, dbgctl, dbgctl_command};
+use dbgctl_tests::{Target, dbgctl, dbgctl_command, patience};
 use serde_json::Value;
 
 /// Children per second.

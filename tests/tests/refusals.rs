@@ -162,7 +162,7 @@ fn a_question_that_makes_no_sense_is_refused_before_anything_starts() {
         (&["ps", &target.id, "--sort", "nonsense"], "is not a field"),
         (&["ps", &target.id, "--filter", "rss"], "compares nothing"),
         (&["ps", &target.id, "--limit", "0"], "'--limit"),
-        (&["ps", &target.id, "--level", "9"], "the levels are 0, 1 and 1b"),
+        (&["ps", &target.id, "--level", "9"], "the levels are 0, 1, 1b and 2"),
         (&["connect", &target.id, "https://db/"], "found a URL"),
         (&["attach", &target.id, "--detach", "--ttl", "25h"], "--ttl is not between 0 and 24h"),
     ];

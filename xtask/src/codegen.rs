@@ -34,6 +34,7 @@ pub(crate) fn generate(workspace: &Path, out: &Path) -> Result {
         .extern_path(".dbgctl.v1.SocketBatch", "crate::SocketBatch")
         // What is carried is not copied once more.
         .bytes(".dbgctl.v1.ForwardFrame.data")
+        .bytes(".dbgctl.v1.CaptureBatch.data")
         .build_transport(false)
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")

@@ -18,7 +18,7 @@ pub(crate) struct Package {
 }
 
 /// The packages that building, tests and benchmarks use.
-pub(crate) const PACKAGES: [Package; 14] = [
+pub(crate) const PACKAGES: [Package; 15] = [
     Package {
         name: "gcc",
         purpose: "link what runs while building",
@@ -61,6 +61,12 @@ pub(crate) const PACKAGES: [Package; 14] = [
         purpose: "put packet filters in a container's way",
         required: false,
         present: || command::exists("nft"),
+    },
+    Package {
+        name: "tshark",
+        purpose: "read what was captured as Wireshark does",
+        required: false,
+        present: || command::exists("tshark"),
     },
     Package {
         name: "dnsmasq-base",

@@ -38,6 +38,7 @@ const VERBS: &[(&str, &str)] = &[
     ("PingService", "ping"),
     ("TraceService", "trace"),
     ("ForwardService", "port-forward"),
+    ("CaptureService", "capture"),
 ];
 
 /// Services that are not probes: they serve the session itself.

@@ -73,6 +73,11 @@ impl ReadError {
         self.errno() == Some(Errno::EOPNOTSUPP)
     }
 
+    /// True if it is about an interface that is down, or gone.
+    pub fn is_down(&self) -> bool {
+        self.errno().is_some_and(|errno| matches!(errno, Errno::ENETDOWN | Errno::ENODEV | Errno::ENXIO))
+    }
+
     /// True if the agent lacks the right to read it.
     pub fn is_denied(&self) -> bool {
         self.errno().is_some_and(|errno| matches!(errno, Errno::EACCES | Errno::EPERM))

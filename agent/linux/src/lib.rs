@@ -17,6 +17,7 @@ pub mod file;
 pub mod glob;
 pub mod netlink;
 mod number;
+pub mod packet;
 mod pid;
 pub mod procfs;
 mod root;

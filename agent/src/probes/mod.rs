@@ -1,5 +1,6 @@
 //! The probes: each collects findings from the sources, and makes messages of them.
 
+mod capture;
 mod cgroup;
 pub mod connect;
 pub mod cpu;
@@ -40,6 +41,7 @@ fn lacks_ptrace<R>(request: &Request<R>) -> bool {
 /// Adds every probe, one line each.
 pub(crate) fn add_all(routes: &mut RoutesBuilder, sources: &Arc<Sources>) {
     routes
+        .add_service(capture::service(sources.clone()))
         .add_service(connect::service(sources.clone()))
         .add_service(cpu::service(sources.clone()))
         .add_service(descriptors::service(sources.clone()))

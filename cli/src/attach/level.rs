@@ -4,8 +4,8 @@ use std::fmt;
 
 use dbgctl_proto::Needs;
 
-/// How much a sidecar may do. Ordered: a higher level answers everything that a lower one does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How much a sidecar may do. 1b and 2 both answer everything that 1 does, and neither what the other does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Level {
     /// An unprivileged user without any capability, from the first instruction.
     Zero,
@@ -13,10 +13,13 @@ pub(crate) enum Level {
     One,
     /// The same, keeping CAP_DAC_READ_SEARCH as well: for what only the owner of a process or file may read.
     OneB,
+    /// As level 1, keeping CAP_NET_RAW as well: for what is sent and received in the target's network.
+    Two,
 }
 
 impl Level {
-    pub(crate) const ALL: [Self; 3] = [Self::Zero, Self::One, Self::OneB];
+    /// All levels. None is before one that it covers.
+    pub(crate) const ALL: [Self; 4] = [Self::Zero, Self::One, Self::OneB, Self::Two];
 
     /// The level of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -28,6 +31,7 @@ impl Level {
             Self::Zero => "0",
             Self::One => "1",
             Self::OneB => "1b",
+            Self::Two => "2",
         }
     }
 
@@ -37,6 +41,7 @@ impl Level {
             Self::Zero => &[],
             Self::One => &["CAP_SYS_PTRACE"],
             Self::OneB => &["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"],
+            Self::Two => &["CAP_SYS_PTRACE", "CAP_NET_RAW"],
         }
     }
 
@@ -47,7 +52,24 @@ impl Level {
             Self::Zero => &[],
             Self::One => &["CAP_SYS_PTRACE", "CAP_SETUID", "CAP_SETGID"],
             Self::OneB => &["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID"],
+            Self::Two => &["CAP_SYS_PTRACE", "CAP_NET_RAW", "CAP_SETUID", "CAP_SETGID"],
         }
+    }
+
+    /// Whether it answers everything that `other` does.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        other.held().iter().all(|name| self.held().contains(name))
+    }
+
+    /// The highest level that both cover.
+    pub(crate) fn common(self, other: Self) -> Self {
+        let common = Self::ALL.into_iter().rev().find(|&level| self.covers(level) && other.covers(level));
+        common.unwrap_or(Self::Zero)
+    }
+
+    /// How little it may do, compared with others that may do enough: the less comes first.
+    pub(crate) fn weight(self) -> usize {
+        Self::ALL.into_iter().position(|level| level == self).unwrap_or_default()
     }
 
     /// The lowest level with which the answer is whole. `None` if no level gives what the probe declares.
@@ -90,6 +112,20 @@ mod tests {
         assert_eq!(levels("/dbgctl.v1.MemoryService/ListMemory"), (Some(Level::One), Some(Level::One)));
         let fds = levels("/dbgctl.v1.DescriptorService/ListDescriptors");
         assert_eq!(fds, (Some(Level::One), Some(Level::OneB)));
+        let capture = levels("/dbgctl.v1.CaptureService/CapturePackets");
+        assert_eq!(capture, (Some(Level::Two), Some(Level::Two)));
+    }
+
+    #[test]
+    fn what_two_levels_have_in_common_is_a_level_that_both_cover() {
+        assert_eq!(Level::Two.common(Level::OneB), Level::One);
+        assert_eq!(Level::Two.common(Level::One), Level::One);
+        assert_eq!(Level::OneB.common(Level::Zero), Level::Zero);
+        for level in Level::ALL {
+            assert_eq!(level.common(level), level);
+            assert!(level.covers(Level::Zero) && !Level::Zero.covers(Level::One));
+        }
+        assert!(!Level::Two.covers(Level::OneB) && !Level::OneB.covers(Level::Two));
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) level: Option<Level>,
     pub(crate) image: Choice,
     pub(crate) host_namespaces: bool,
+    /// What may be done without being asked about.
+    pub(crate) allowed: Vec<Effect>,
     /// How long one answer may take.
     pub(crate) time_limit: Duration,
     /// Why the user looks into the target. May be empty.
@@ -190,8 +192,8 @@ impl Attacher {
         let whole = Level::whole(needs).ok_or_else(beyond)?;
         let least = Level::least(needs).ok_or_else(beyond)?;
         let Some(chosen) = self.options.level else { return Ok(whole) };
-        if chosen >= least {
-            return Ok(chosen.min(whole));
+        if chosen.covers(least) {
+            return Ok(chosen.common(whole));
         }
         let reasons: Vec<_> = needs
             .capabilities
@@ -397,9 +399,9 @@ fn session_for(survey: &Survey, level: Level, effect: Effect, exactly: bool) -> 
         .filter(|sidecar| sidecar.label(label::TARGET) == survey.target.id)
         .filter(|sidecar| sidecar.label(label::EFFECTS).split(',').any(|name| name == effect.name()))
         .filter(|sidecar| {
-            level_of(sidecar).is_some_and(|held| if exactly { held == level } else { held >= level })
+            level_of(sidecar).is_some_and(|held| if exactly { held == level } else { held.covers(level) })
         })
-        .min_by_key(|sidecar| level_of(sidecar))
+        .min_by_key(|sidecar| level_of(sidecar).map(Level::weight))
 }
 
 fn level_of(sidecar: &Summary) -> Option<Level> {

@@ -7,8 +7,14 @@ use super::spec::Kind;
 use super::{Attacher, QUESTION_EXPIRES, Sidecar, Survey, new_session_id, session_for};
 use crate::error::Error;
 
-/// What a session may do. Traffic is sent only by naming the command, so a session may always be asked for it.
-pub(crate) const SESSION_EFFECTS: [Effect; 2] = [Effect::Observes, Effect::SendsTraffic];
+/// What a sidecar of a session may do. Traffic is sent only by naming the command, so a session may always be asked for it.
+/// Packets are captured only where that was allowed, and only there is a level that can: whoever asks is asked each time.
+pub(crate) fn effects_at(level: Level) -> Vec<Effect> {
+    match level {
+        Level::Zero | Level::One | Level::OneB => vec![Effect::Observes, Effect::SendsTraffic],
+        Level::Two => vec![Effect::Observes, Effect::SendsTraffic, Effect::Captures],
+    }
+}
 
 /// A session: one sidecar for each level that was needed so far.
 #[derive(Debug)]
@@ -51,8 +57,8 @@ impl<'a> Session<'a> {
     }
 
     fn position(&self, level: Level) -> Option<usize> {
-        let strong_enough = self.sidecars.iter().enumerate().filter(|(_, sidecar)| sidecar.level >= level);
-        strong_enough.min_by_key(|(_, sidecar)| sidecar.level).map(|(position, _)| position)
+        let enough = self.sidecars.iter().enumerate().filter(|(_, sidecar)| sidecar.level.covers(level));
+        enough.min_by_key(|(_, sidecar)| sidecar.level.weight()).map(|(position, _)| position)
     }
 
     async fn connect(&self, level: Level, effect: Effect) -> Result<Sidecar, Error> {
@@ -61,7 +67,7 @@ impl<'a> Session<'a> {
         {
             return Ok(joined);
         }
-        let effects = SESSION_EFFECTS.to_vec();
+        let effects = effects_at(level);
         let wish = self.attacher.wish(Kind::Session, level, effects, self.id.clone(), QUESTION_EXPIRES);
         self.attacher.start(&self.survey, &wish).await
     }

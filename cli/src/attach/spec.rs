@@ -159,7 +159,7 @@ impl Spec {
             user: match wish.level {
                 Level::Zero => agent_user(),
                 // Added capabilities reach a root process only. The agent drops itself to its own user.
-                Level::One | Level::OneB => "0:0".to_owned(),
+                Level::One | Level::OneB | Level::Two => "0:0".to_owned(),
             },
             target_id: target.id.clone(),
             userns_mode: target.userns_mode.clone(),

@@ -6,10 +6,10 @@ use clap::Parser as _;
 use dbgctl_proto::bounds::LONGEST_STAY;
 
 use super::prompt::{Input, Prompt};
-use super::{Verb, answer};
+use super::{Verb, answer, consent};
 use crate::args::{Line, Word, duration};
 use crate::attach::level::Level;
-use crate::attach::session::{SESSION_EFFECTS, Session};
+use crate::attach::session::{Session, effects_at};
 use crate::attach::spec::Kind;
 use crate::attach::{Attacher, Sidecar, diagnosis, new_session_id};
 use crate::channel;
@@ -59,7 +59,8 @@ async fn leave(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit,
     }
     let survey = attacher.survey(&args.container).await?;
     let level = attacher.options.level.unwrap_or(Level::One);
-    let wish = attacher.wish(Kind::Session, level, SESSION_EFFECTS.to_vec(), new_session_id(), args.ttl);
+    consent::given_for(attacher, level, &survey.target.name).await?;
+    let wish = attacher.wish(Kind::Session, level, effects_at(level), new_session_id(), args.ttl);
     let sidecar = attacher.start(&survey, &wish).await?;
     channel::keep(&sidecar.channel, args.ttl, args.idle).await.map_err(|status| {
         Error::new(what(), status.message(), "try again; `dbgctl gc` removes what is left")
@@ -87,6 +88,9 @@ enum Standing<'a> {
 async fn converse(attacher: &Attacher, args: &Args, format: Format) -> Result<Exit, Error> {
     let survey = attacher.survey(&args.container).await?;
     let name = survey.target.name.clone();
+    if let Some(level) = attacher.options.level {
+        consent::given_for(attacher, level, &name).await?;
+    }
     let mut standing = Standing::Open(Box::new(Session::open(attacher, survey).await?));
     let mut prompt = Prompt::start(&name)?;
     let _at_prompt = prompt.is_terminal().then(AtPrompt::begin);
@@ -173,6 +177,7 @@ async fn ask(
 ) -> Result<Exit, Error> {
     let answered = async {
         let survey = session.survey.clone();
+        consent::given(attacher, verb.needs(), &survey.target.name).await?;
         let sidecar = session.sidecar_for(verb.needs()).await?;
         answer(attacher, &survey, sidecar, verb, &mut Output::stdout(format)).await
     };

@@ -66,7 +66,7 @@ impl Mounts {
 }
 
 /// A number of bytes such as 4096, 20K or 1.5G.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let size = super::processes::size(text).and_then(|size| u64::try_from(size).ok());
     size.ok_or_else(|| "expected a number of bytes such as 4096, 20K or 1.5G".to_owned())
 }

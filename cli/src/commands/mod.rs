@@ -3,8 +3,10 @@
 mod agent;
 pub(crate) mod attach;
 pub(crate) mod between;
+pub(crate) mod capture;
 mod cgroup;
 pub(crate) mod connect;
+mod consent;
 pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod detach;
@@ -173,6 +175,8 @@ verbs! {
     Path(path),
     /// Make ports of the container's network reachable on this machine (sends traffic)
     PortForward(forward),
+    /// Capture what is sent and received, for people or for Wireshark (reads what others send)
+    Capture(capture),
 }
 
 impl Verb {
@@ -195,6 +199,7 @@ pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -
         Command::Image(command) => return image::run(attacher, command, format).await,
     };
     let survey = attacher.survey(&container).await?;
+    consent::given(attacher, verb.needs(), &survey.target.name).await?;
     // A sidecar of its own, unless a session can answer.
     let sidecar = attacher.for_question(&survey, verb.needs()).await?;
     answer(attacher, &survey, &sidecar, &verb, &mut Output::stdout(format)).await
@@ -323,8 +328,8 @@ mod tests {
         let verbs = testing::Line::command();
         let mut never_asked: Vec<_> =
             verbs.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-        // Numbers, times and owners of files are not what git keeps of a scene, traffic is sent nowhere, and a screen
-        // lives.
+        // Numbers, times and owners of files are not what git keeps of a scene, traffic is sent and heard nowhere, and a
+        // screen lives.
         let without = [
             "ls",
             "stat /etc",
@@ -343,6 +348,7 @@ mod tests {
             "path db:5432",
             "dns db",
             "top",
+            "capture",
         ];
         for question in golden::QUESTIONS.iter().chain(&without) {
             let testing::Line { verb } = testing::Line::parse_from(question.split(' '));

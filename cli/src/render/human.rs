@@ -98,6 +98,12 @@ pub(crate) fn moment(unix_nanos: u64, now_unix_nanos: u64, zone: &TimeZone) -> S
     zoned.strftime(if recent { "%H:%M:%S" } else { "%Y-%m-%d" }).to_string()
 }
 
+/// `14:03:59.000120`: a time of day in `zone`.
+pub(crate) fn time_of_day(unix_nanos: u64, zone: &TimeZone) -> String {
+    let Ok(timestamp) = Timestamp::from_nanosecond(unix_nanos.into()) else { return "-".to_owned() };
+    timestamp.to_zoned(zone.clone()).strftime("%H:%M:%S.%6f").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

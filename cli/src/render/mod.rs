@@ -259,6 +259,16 @@ impl Output {
         writeln!(self.writer, "{}", one_line(text.as_ref()))
     }
 
+    /// Shows lines that belong to the sentence before, indented.
+    pub(crate) fn below(&mut self, lines: &str) -> io::Result<()> {
+        lines.lines().try_for_each(|line| writeln!(self.writer, "\t{}", one_line(line)))
+    }
+
+    /// The time of day of a moment, in the time zone that times are shown in, to the microsecond.
+    pub(crate) fn time_of_day(&self, unix_nanos: u64) -> String {
+        human::time_of_day(unix_nanos, &self.zone)
+    }
+
     /// Takes the whole terminal, until what is returned goes out of scope. `None`: there is no terminal, for reading
     /// and for writing, that can be drawn on.
     pub(crate) fn screen(&mut self) -> io::Result<Option<Screen>> {

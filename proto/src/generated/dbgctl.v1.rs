@@ -1242,6 +1242,572 @@ pub mod agent_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What the client says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaptureCommand {
+    #[prost(oneof = "capture_command::Command", tags = "1, 2, 3")]
+    pub command: ::core::option::Option<capture_command::Command>,
+}
+/// Nested message and enum types in `CaptureCommand`.
+pub mod capture_command {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Command {
+        /// The first, and only there.
+        #[prost(message, tag = "1")]
+        Open(super::CaptureOpen),
+        /// The second, and only there.
+        #[prost(message, tag = "2")]
+        Start(super::CaptureStart),
+        /// Enough.
+        #[prost(message, tag = "3")]
+        Stop(super::CaptureStop),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureOpen {
+    /// At most 15 bytes. Empty: the first interface that is up and not the loopback one, or that if there is no other.
+    #[prost(string, tag = "1")]
+    pub interface: ::prost::alloc::string::String,
+    /// All interfaces, with cooked headers. `interface` must be empty then.
+    #[prost(bool, tag = "2")]
+    pub any: bool,
+    /// How much the ring holds, from 1 MiB to 256 MiB. 0: 16 MiB. It is the kernel's memory, not the sidecar's.
+    #[prost(uint32, tag = "3")]
+    pub buffer_bytes: u32,
+    /// Someone is looking: packets are told within some 10 ms instead of 100 ms, at a higher price.
+    #[prost(bool, tag = "4")]
+    pub prompt: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaptureStart {
+    /// Classic BPF for the link type of `opened`, at most 4,090 instructions, with the verdict of how many bytes to keep.
+    /// VLAN tags are where the kernel keeps them: beside the packet. Empty: everything is accepted.
+    #[prost(message, repeated, tag = "1")]
+    pub filter: ::prost::alloc::vec::Vec<CaptureInstruction>,
+    /// No packet is longer than this, whatever the filter says. 0: 262,144, which is also the most.
+    #[prost(uint32, tag = "2")]
+    pub snap_bytes: u32,
+    /// Packets are cut behind their last header. What they carry does not leave the agent.
+    #[prost(bool, tag = "3")]
+    pub headers_only: bool,
+    /// Have the interface receive what is for others as well. Not with `any`.
+    #[prost(bool, tag = "4")]
+    pub promiscuous: bool,
+    /// At most so many packets. 0: as many as come.
+    #[prost(uint64, tag = "5")]
+    pub limit: u64,
+    /// At most so long. Absent: until `stop`.
+    #[prost(message, optional, tag = "6")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+/// As struct sock_filter in linux/filter.h.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureInstruction {
+    /// At most 65,535.
+    #[prost(uint32, tag = "1")]
+    pub code: u32,
+    /// At most 255.
+    #[prost(uint32, tag = "2")]
+    pub jump_true: u32,
+    /// At most 255.
+    #[prost(uint32, tag = "3")]
+    pub jump_false: u32,
+    #[prost(uint32, tag = "4")]
+    pub operand: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureStop {}
+/// What the agent says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaptureFrame {
+    #[prost(oneof = "capture_frame::Part", tags = "1, 2, 3, 4")]
+    pub part: ::core::option::Option<capture_frame::Part>,
+}
+/// Nested message and enum types in `CaptureFrame`.
+pub mod capture_frame {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        /// The first.
+        #[prost(message, tag = "1")]
+        Opened(super::CaptureOpened),
+        /// The second.
+        #[prost(message, tag = "2")]
+        Started(super::CaptureStarted),
+        #[prost(message, tag = "3")]
+        Batch(super::CaptureBatch),
+        /// The last.
+        #[prost(message, tag = "4")]
+        End(super::CaptureEnd),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureStarted {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaptureOpened {
+    /// What the packets begin with, by its number in pcap-linktype(7): 1 Ethernet, 101 raw IP, 276 Linux cooked v2.
+    #[prost(uint32, tag = "1")]
+    pub link_type: u32,
+    /// The interface. Absent: all of them.
+    #[prost(message, optional, tag = "2")]
+    pub interface: ::core::option::Option<CaptureInterface>,
+    /// All that there are, at most 256 of them: cooked headers name them by index.
+    #[prost(message, repeated, tag = "3")]
+    pub interfaces: ::prost::alloc::vec::Vec<CaptureInterface>,
+    /// For example "Linux 6.1.0".
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// For example "x86_64".
+    #[prost(string, tag = "5")]
+    pub machine: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureInterface {
+    /// Its number in the target's network namespace.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    /// At most 15 bytes, of whoever may configure the target's network.
+    #[prost(bytes = "vec", tag = "2")]
+    pub name: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bool, tag = "3")]
+    pub is_up: bool,
+    #[prost(bool, tag = "4")]
+    pub is_loopback: bool,
+}
+/// Packets, one after the other. Each list has an element for each packet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureBatch {
+    /// When the kernel saw the first of them, in nanoseconds since the epoch.
+    #[prost(fixed64, tag = "1")]
+    pub first_unix_nanos: u64,
+    /// How much later each was than the one before; of the first, 0. Clocks are set: it may be earlier.
+    #[prost(sint64, repeated, tag = "2")]
+    pub later_nanos: ::prost::alloc::vec::Vec<i64>,
+    /// So much of `data` is of each.
+    #[prost(uint32, repeated, tag = "3")]
+    pub captured_bytes: ::prost::alloc::vec::Vec<u32>,
+    /// So long each was on the wire.
+    #[prost(uint32, repeated, tag = "4")]
+    pub wire_bytes: ::prost::alloc::vec::Vec<u32>,
+    #[prost(enumeration = "PacketDirection", repeated, tag = "5")]
+    pub directions: ::prost::alloc::vec::Vec<i32>,
+    /// The packets, without gaps. At most some 512 KiB.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub data: ::prost::bytes::Bytes,
+}
+/// What became of every packet that the filter accepted: accepted = sent + dropped_by_kernel + beyond_limit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureEnd {
+    #[prost(uint64, tag = "1")]
+    pub accepted: u64,
+    #[prost(uint64, tag = "2")]
+    pub sent: u64,
+    /// There was no room in the ring: the client was too slow, or the agent.
+    #[prost(uint64, tag = "3")]
+    pub dropped_by_kernel: u64,
+    /// Came after the limit was reached, before the agent stopped to listen.
+    #[prost(uint64, tag = "4")]
+    pub beyond_limit: u64,
+    #[prost(enumeration = "CaptureReason", tag = "5")]
+    pub reason: i32,
+}
+/// Whose a packet is: as sll_pkttype in packet(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PacketDirection {
+    Unspecified = 0,
+    /// To the target.
+    In = 1,
+    InBroadcast = 2,
+    InMulticast = 3,
+    /// From someone else to someone else.
+    Others = 4,
+    /// From the target.
+    Out = 5,
+}
+impl PacketDirection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PACKET_DIRECTION_UNSPECIFIED",
+            Self::In => "PACKET_DIRECTION_IN",
+            Self::InBroadcast => "PACKET_DIRECTION_IN_BROADCAST",
+            Self::InMulticast => "PACKET_DIRECTION_IN_MULTICAST",
+            Self::Others => "PACKET_DIRECTION_OTHERS",
+            Self::Out => "PACKET_DIRECTION_OUT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PACKET_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "PACKET_DIRECTION_IN" => Some(Self::In),
+            "PACKET_DIRECTION_IN_BROADCAST" => Some(Self::InBroadcast),
+            "PACKET_DIRECTION_IN_MULTICAST" => Some(Self::InMulticast),
+            "PACKET_DIRECTION_OTHERS" => Some(Self::Others),
+            "PACKET_DIRECTION_OUT" => Some(Self::Out),
+            _ => None,
+        }
+    }
+}
+/// Why a capture ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaptureReason {
+    Unspecified = 0,
+    /// The client said so.
+    Stopped = 1,
+    Limit = 2,
+    Duration = 3,
+    /// The interface went down, or away.
+    InterfaceDown = 4,
+}
+impl CaptureReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAPTURE_REASON_UNSPECIFIED",
+            Self::Stopped => "CAPTURE_REASON_STOPPED",
+            Self::Limit => "CAPTURE_REASON_LIMIT",
+            Self::Duration => "CAPTURE_REASON_DURATION",
+            Self::InterfaceDown => "CAPTURE_REASON_INTERFACE_DOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAPTURE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAPTURE_REASON_STOPPED" => Some(Self::Stopped),
+            "CAPTURE_REASON_LIMIT" => Some(Self::Limit),
+            "CAPTURE_REASON_DURATION" => Some(Self::Duration),
+            "CAPTURE_REASON_INTERFACE_DOWN" => Some(Self::InterfaceDown),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod capture_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct CaptureServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CaptureServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CaptureServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CaptureServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Captures on one interface, or on all of them.
+        ///
+        /// The client begins with `open`. The agent makes the ring, which does not hear anything yet, and answers with `opened`:
+        /// what a filter has to be compiled for. The client sends `start`, with the filter, and the agent answers with `started`:
+        /// whatever the filter accepts from now on is seen. Batches follow, in the order of the kernel. With `stop`, or when the limit or the time of `start` is reached, the agent hears no more, sends what it has, and
+        /// closes with `end`. A client that goes away ends it as well.
+        ///
+        /// A packet that the filter does not accept is never received, from the first moment on. A client that is slower than the
+        /// packets come loses the newest of them, in the ring, and `end` says how many: nothing else is ever lost.
+        pub async fn capture_packets(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::CaptureCommand>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::CaptureFrame>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dbgctl.v1.CaptureService/CapturePackets",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dbgctl.v1.CaptureService", "CapturePackets"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod capture_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CaptureServiceServer.
+    #[async_trait]
+    pub trait CaptureService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the CapturePackets method.
+        type CapturePacketsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::CaptureFrame, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Captures on one interface, or on all of them.
+        ///
+        /// The client begins with `open`. The agent makes the ring, which does not hear anything yet, and answers with `opened`:
+        /// what a filter has to be compiled for. The client sends `start`, with the filter, and the agent answers with `started`:
+        /// whatever the filter accepts from now on is seen. Batches follow, in the order of the kernel. With `stop`, or when the limit or the time of `start` is reached, the agent hears no more, sends what it has, and
+        /// closes with `end`. A client that goes away ends it as well.
+        ///
+        /// A packet that the filter does not accept is never received, from the first moment on. A client that is slower than the
+        /// packets come loses the newest of them, in the ring, and `end` says how many: nothing else is ever lost.
+        async fn capture_packets(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::CaptureCommand>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::CapturePacketsStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct CaptureServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CaptureServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CaptureServiceServer<T>
+    where
+        T: CaptureService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/dbgctl.v1.CaptureService/CapturePackets" => {
+                    #[allow(non_camel_case_types)]
+                    struct CapturePacketsSvc<T: CaptureService>(pub Arc<T>);
+                    impl<
+                        T: CaptureService,
+                    > tonic::server::StreamingService<super::CaptureCommand>
+                    for CapturePacketsSvc<T> {
+                        type Response = super::CaptureFrame;
+                        type ResponseStream = T::CapturePacketsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::CaptureCommand>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaptureService>::capture_packets(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CapturePacketsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CaptureServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "dbgctl.v1.CaptureService";
+    impl<T> tonic::server::NamedService for CaptureServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A limit, in the unit of the field that has it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Limit {

@@ -29,6 +29,17 @@ pub const NEEDS: &[Needs] = &[
         capabilities: &[],
     },
     Needs {
+        path: "/dbgctl.v1.CaptureService/CapturePackets",
+        effect: Effect::Captures,
+        capabilities: &[
+            Capability {
+                name: "CAP_NET_RAW",
+                reason: "to receive what others send and receive",
+                optional: false,
+            },
+        ],
+    },
+    Needs {
         path: "/dbgctl.v1.DnsService/LookUpName",
         effect: Effect::SendsTraffic,
         capabilities: &[

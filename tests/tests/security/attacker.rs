@@ -6,7 +6,7 @@ use std::time::Duration;
 use dbgctl_tests::{Target, dbgctl, docker_ok, eventually, target_image, unique};
 use serde_json::{Value, json};
 
-use crate::live::{LEVELS, Live, alone, question};
+use crate::live::{LEVELS, Live, alone, begin_session, question};
 
 /// One-off questions at each level.
 const QUESTIONS: usize = 31;
@@ -52,14 +52,14 @@ fn a_polling_attacker_gets_into_no_start_of_a_sidecar_but_into_an_unprotected_on
     thread::scope(|scope| {
         for level in LEVELS {
             let name = &target.name;
-            let ask = move || dbgctl(&["--level", level, question(level), name]).expect(0);
+            let ask = move || dbgctl(&[&["--level", level], question(level), &[name]].concat()).expect(0);
             scope.spawn(move || (0..QUESTIONS).map(|_| ask()).for_each(drop));
         }
     });
     for round in 0..SESSIONS {
         let level = LEVELS[round % LEVELS.len()];
-        dbgctl(&["--level", level, "attach", &target.name, "--detach"]).expect(0);
-        dbgctl(&["--level", level, question(level), &target.name]).expect(0);
+        begin_session(&target, level);
+        dbgctl(&[&["--level", level], question(level), &[&target.name]].concat()).expect(0);
         dbgctl(&["detach", &target.name]).expect(0);
     }
 

@@ -14,6 +14,8 @@ const SYS_PTRACE: &str = "0000000000080000";
 const SYS_PTRACE_SETUID_SETGID: &str = "00000000000800c0";
 const SYS_PTRACE_DAC_READ_SEARCH: &str = "0000000000080004";
 const SYS_PTRACE_DAC_READ_SEARCH_SETUID_SETGID: &str = "00000000000800c4";
+const SYS_PTRACE_NET_RAW: &str = "0000000000082000";
+const SYS_PTRACE_NET_RAW_SETUID_SETGID: &str = "00000000000820c0";
 
 #[track_caller]
 fn expect_unprivileged(threads: &[BTreeMap<String, String>], held: &str, bounding: &str) {
@@ -67,6 +69,15 @@ fn at_level_1b_every_thread_of_the_agent_holds_ptrace_and_search_and_nothing_els
         SYS_PTRACE_DAC_READ_SEARCH,
         SYS_PTRACE_DAC_READ_SEARCH_SETUID_SETGID,
     );
+}
+
+#[test]
+fn at_level_2_every_thread_of_the_agent_holds_ptrace_and_raw_packets_and_nothing_else() {
+    let target = Target::web();
+    let sidecar = Live::question(&target, "2");
+    let has_threads = eventually(Duration::from_secs(10), || sidecar.threads().len() > 1);
+    assert!(has_threads, "a probe runs in a thread of its own");
+    expect_unprivileged(&sidecar.threads(), SYS_PTRACE_NET_RAW, SYS_PTRACE_NET_RAW_SETUID_SETGID);
 }
 
 #[test]
@@ -131,6 +142,7 @@ fn a_session_adds_one_private_directory_and_a_level_adds_its_capabilities() {
     for (level, capabilities) in [
         ("1", &["SYS_PTRACE", "SETUID", "SETGID"][..]),
         ("1b", &["SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID"]),
+        ("2", &["SYS_PTRACE", "NET_RAW", "SETUID", "SETGID"]),
     ] {
         let sidecar = Live::session(&target, level);
         let created = sidecar.inspect();

@@ -9,17 +9,37 @@ use dbgctl_tests::{Target, dbgctl, dbgctl_command, docker, docker_ok, eventually
 use serde_json::Value;
 
 /// All levels there are.
-pub(crate) const LEVELS: [&str; 3] = ["0", "1", "1b"];
+pub(crate) const LEVELS: [&str; 4] = ["0", "1", "1b", "2"];
 
-/// A question whose whole answer needs that level.
-pub(crate) fn question(level: &str) -> &'static str {
-    if level == "1b" { "fds" } else { "ps" }
+/// A question whose whole answer needs that level, and which is soon answered. The container's name follows.
+pub(crate) fn question(level: &str) -> &'static [&'static str] {
+    match level {
+        "1b" => &["fds"],
+        "2" => &["--allow", "capture", "capture", "--duration", "100ms"],
+        _ => &["ps"],
+    }
+}
+
+/// The same, without an end.
+fn endless_question(level: &str) -> &'static [&'static str] {
+    match level {
+        "1b" => &["fds", "--watch", "200ms"],
+        "2" => &["--allow", "capture", "capture"],
+        _ => &["ps", "--watch", "200ms"],
+    }
 }
 
 /// A target of root with the engine's default capabilities.
 #[track_caller]
 pub(crate) fn alone(command: &[&str]) -> Target {
     Target::run(&[], command).ready()
+}
+
+/// Leaves a session in the target.
+#[track_caller]
+pub(crate) fn begin_session(target: &Target, level: &str) {
+    let allowed: &[&str] = if level == "2" { &["--allow", "capture"] } else { &[] };
+    dbgctl(&[allowed, &["--level", level, "attach", &target.name, "--detach"]].concat()).expect(0);
 }
 
 /// A running sidecar of a test's own target.
@@ -35,7 +55,7 @@ impl Live {
     /// The sidecar of a question that is asked again and again.
     #[track_caller]
     pub(crate) fn question(target: &Target, level: &str) -> Self {
-        let arguments = ["--level", level, question(level), &target.name, "--watch", "200ms"];
+        let arguments = [&["--level", level], endless_question(level), &[&target.name]].concat();
         let mut command = dbgctl_command(&arguments);
         let watcher =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -45,7 +65,7 @@ impl Live {
     /// The sidecar of a detached session.
     #[track_caller]
     pub(crate) fn session(target: &Target, level: &str) -> Self {
-        dbgctl(&["--level", level, "attach", &target.name, "--detach"]).expect(0);
+        begin_session(target, level);
         Self::of(target, None)
     }
 

@@ -169,6 +169,17 @@ fn an_agent_that_may_only_observe_can_send_nothing_even_if_it_was_taken_over() {
     }
 }
 
+#[test]
+fn an_agent_that_may_capture_can_do_no_more_than_that_to_packets() {
+    let target = tempting();
+    let outcome = take_over(&target, "2", "observes,captures", &[]);
+    // It hears nothing before it is bound.
+    assert_eq!(outcome.allowed(), ["packet socket"]);
+    let refused = |result: &Value| result == "EPERM" || result == "allowed";
+    assert!(outcome.attempts.values().all(refused), "{:?}", outcome.attempts);
+    assert_eq!(outcome.permitted["connect by TCP"], "EPERM");
+}
+
 /// The control. Permissions and the engine's profile stop much, but not these.
 #[test]
 fn without_its_own_filter_the_agent_could_write_to_what_everyone_may_write() {

@@ -143,6 +143,13 @@ fn sockets() -> Vec<Outcome> {
     abstract_name.extend_from_slice(ABSTRACT_NAME);
     vec![
         ("packet socket", socket(libc::AF_PACKET, libc::SOCK_RAW, any)),
+        // The number of the protocol is in the order of the network: all of them.
+        (
+            "packet socket that hears at once",
+            socket(libc::AF_PACKET, libc::SOCK_RAW, libc::ETH_P_ALL.swap_bytes() >> 16),
+        ),
+        ("ring to send packets by", packet_option(libc::PACKET_TX_RING)),
+        ("packets shared with other sockets", packet_option(libc::PACKET_FANOUT)),
         ("raw IP socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
         ("raw TCP socket", socket(libc::AF_INET, libc::SOCK_RAW, tcp)),
         ("raw IPv6 socket", socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6)),
@@ -254,6 +261,11 @@ fn fcntl(file: usize, command: i32, argument: usize) -> nix::Result<()> {
 
 fn socket(family: i32, kind: i32, protocol: i32) -> nix::Result<()> {
     call(libc::SYS_socket, &[word(family), word(kind), word(protocol)])
+}
+
+/// Of a descriptor that is no socket: whether the call is allowed is asked first.
+fn packet_option(name: i32) -> nix::Result<()> {
+    call(libc::SYS_setsockopt, &[0, word(libc::SOL_PACKET), word(name), 0, 0])
 }
 
 /// Connects to the local socket with this name, as `struct sockaddr_un` spells it.
