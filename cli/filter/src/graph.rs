@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::condition::{Comparison, Condition, Test};
-use crate::tree::Junction;
-use crate::value::Values;
+use crate::tree::{Junction, Operator};
+use crate::value::{Value, Values};
 
 /// A node, by its place in [`Graph`]. What it leads to has smaller numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,7 +70,8 @@ impl Graph {
         let (test, yes, no) = match (known_left, known_right) {
             (Some(left), Some(right)) => return if compare(test.comparison, left, right) { yes } else { no },
             (Some(_), None) => flipped(test, yes, no),
-            _ => (test, yes, no),
+            (None, Some(right)) => (without_constant(values, test, right), yes, no),
+            (None, None) => (test, yes, no),
         };
         if yes == no || (test.comparison == Comparison::AnyBit && known_right == Some(0)) {
             return no;
@@ -117,6 +118,22 @@ fn flipped(test: Test, yes: NodeId, no: NodeId) -> (Test, NodeId, NodeId) {
         Comparison::Greater => (Test { left, comparison: Comparison::GreaterOrEqual, right }, no, yes),
         Comparison::GreaterOrEqual => (Test { left, comparison: Comparison::Greater, right }, no, yes),
     }
+}
+
+/// `x + 1 == 5` is `x == 4`, whatever overflows.
+fn without_constant(values: &mut Values, test: Test, right: u32) -> Test {
+    let Value::Binary { operator, left, right: constant } = values.get(test.left) else { return test };
+    let Some(constant) = values.as_constant(constant).filter(|_| test.comparison == Comparison::Equal) else {
+        return test;
+    };
+    let right = match operator {
+        Operator::Add => right.wrapping_sub(constant),
+        Operator::Subtract => right.wrapping_add(constant),
+        Operator::ExclusiveOr => right ^ constant,
+        _ => return test,
+    };
+    let test = Test { left, right: values.constant(right), ..test };
+    without_constant(values, test, right)
 }
 
 pub(crate) fn compare(comparison: Comparison, left: u32, right: u32) -> bool {

@@ -4,6 +4,17 @@
 //! text ─ lexer ─ parser → tree ─ generate → conditions on values ─ graph ─ optimize ─ emit ─ layout → program
 //! ```
 //!
+//! ```
+//! use dbgctl_filter::{LinkType, Mode, NoHosts, compile, parse};
+//!
+//! # fn main() -> Result<(), dbgctl_filter::Error> {
+//! let filter = parse("icmp or icmp6")?;
+//! let program = compile(&filter, LinkType::Raw, Mode::Stored, 96, &NoHosts)?;
+//! assert_eq!(program.run(&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1], 28), 96);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A program wants the same packets as the one that libpcap makes of the expression: the tests compare the two. Nothing here
 //! reads a file, asks a server or opens a socket: the names of hosts are looked up by who calls ([`Names`]).
 

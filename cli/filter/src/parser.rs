@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Fault, Span};
 use crate::lexer::{Spanned, Token, tokens};
+use crate::primitive::Found;
 use crate::tree::{Body, Chain, Expression, Identity, Junction, Primitive, Qualifiers, Relation, Term};
 
 /// How deep parentheses may be nested. The parser calls itself for each of them.
@@ -150,7 +151,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `80`, `(80)`, `((80))` as a value: how many tokens, and the number.
+    /// `80`, `(80)`, `((80))` as a value: the number, and how many tokens.
     fn number_in_parentheses(&self) -> Option<(u32, usize)> {
         let opening = (0..).take_while(|ahead| self.is_sign(*ahead, "(")).count();
         let Some(Token::Number(number)) = self.peek_at(opening) else { return None };
@@ -202,8 +203,8 @@ impl Parser<'_> {
         let start = self.here();
         let Some(qualifiers) = qualifiers else { return Err(self.unqualified()) };
         self.at += length;
-        Ok(self.primitive_since(start, Primitive::Identity(qualifiers, identity), Some(qualifiers)))
-            .map(|parsed| Parsed { form: Form::Value, ..parsed })
+        let primitive = Primitive::Identity(qualifiers, identity);
+        Ok(Parsed { form: Form::Value, ..self.primitive_since(start, primitive, Some(qualifiers)) })
     }
 
     /// A comparison, if what stands here is one. What is none may still be a value or a group.
@@ -316,12 +317,11 @@ impl Parser<'_> {
 
     fn word(&mut self, word: &'static str) -> Result<Parsed, Error> {
         let start = self.here();
-        let (term, qualifiers) = match self.primitive(word)? {
-            crate::primitive::Found::Primitive(primitive) => {
-                return Ok(self.primitive_since(start, primitive, None));
+        Ok(match self.primitive(word)? {
+            Found::Primitive(primitive) => self.primitive_since(start, primitive, None),
+            Found::Qualified(term, qualifiers) => {
+                Parsed { term, form: Form::Term, qualifiers: Some(qualifiers) }
             }
-            crate::primitive::Found::Qualified(term, qualifiers) => (term, Some(qualifiers)),
-        };
-        Ok(Parsed { term, form: Form::Term, qualifiers })
+        })
     }
 }

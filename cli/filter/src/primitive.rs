@@ -42,18 +42,15 @@ impl Parser<'_> {
         }
     }
 
-    /// A protocol that stands for itself. What can not follow it is often a forgotten `port` or `host`.
+    /// A protocol that stands for itself. A name behind it may be a word that was misspelt.
     fn lone(&self, protocol: Protocol) -> Result<Primitive, Error> {
-        let name = protocol.name();
-        let fault = match self.peek() {
-            Some(Token::Name(written)) => match nearest(written, words::all()) {
-                Some(word) => Fault::new(format!("`{written}` makes no sense after `{name}`"))
-                    .suggest(format!("did you mean `{word}`?")),
-                None => return Ok(Primitive::Protocol(protocol)),
-            },
-            _ => return Ok(Primitive::Protocol(protocol)),
-        };
-        Err(self.fault_here(fault))
+        if let Some(Token::Name(written)) = self.peek()
+            && let Some(word) = nearest(written, words::all())
+        {
+            let fault = Fault::new(format!("`{written}` makes no sense after `{}`", protocol.name()));
+            return Err(self.fault_here(fault.suggest(format!("did you mean `{word}`?"))));
+        }
+        Ok(Primitive::Protocol(protocol))
     }
 
     /// Takes direction and kind. `None` if there are neither: then nothing is taken.
@@ -92,12 +89,11 @@ impl Parser<'_> {
     }
 
     fn direction(&mut self) -> Option<Direction> {
-        let (own, other, direction) = match self.peek() {
-            Some(Token::Word("src")) => ("src", "dst", Direction::Source),
-            Some(Token::Word("dst")) => ("dst", "src", Direction::Destination),
+        let (other, direction) = match self.peek() {
+            Some(Token::Word("src")) => ("dst", Direction::Source),
+            Some(Token::Word("dst")) => ("src", Direction::Destination),
             _ => return None,
         };
-        debug_assert!(self.is_word(0, own));
         self.advance();
         for (junction, both) in [("or", Direction::Either), ("and", Direction::Both)] {
             if self.is_word(0, junction) && self.is_word(1, other) {

@@ -56,12 +56,12 @@ pub(crate) struct Libpcap {
 
 impl Libpcap {
     /// `None`, and a line that says so, where the library is not installed.
-    #[expect(clippy::print_stdout, reason = "a test that was left out says so")]
+    #[expect(clippy::print_stderr, reason = "a test that was left out says so")]
     pub(crate) fn load() -> Option<Self> {
         // SAFETY: the name is a C string. The library stays loaded, so that what is found in it stays valid.
         let library = unsafe { libc::dlopen(c"libpcap.so.0.8".as_ptr(), libc::RTLD_NOW) };
         if library.is_null() {
-            println!(
+            eprintln!(
                 "skipped: there is no libpcap.so.0.8 to compare with; `cargo xtask bootstrap` installs it"
             );
             return None;

@@ -46,10 +46,10 @@ pub(crate) struct Packet {
 pub(crate) fn packets(link: LinkType) -> Vec<Packet> {
     let mut random = Random(0x5eed_0001);
     let mut packets = Vec::new();
-    let whole: Vec<Vec<u8>> = (0..4000).map(|_| frame(link, &mut random)).collect();
+    let whole: Vec<Vec<u8>> = (0..7000).map(|_| frame(link, &mut random)).collect();
     for (number, bytes) in whole.iter().enumerate() {
         let wire_length = u32::try_from(bytes.len()).unwrap();
-        if number % 40 == 0 {
+        if number % 70 == 0 {
             packets.extend((0..bytes.len()).map(|end| Packet { bytes: bytes[..end].to_vec(), wire_length }));
         }
         packets.push(Packet { bytes: bytes.clone(), wire_length });
@@ -73,7 +73,11 @@ const MACS: [[u8; 6]; 5] = [
     [0x00, 0x11, 0x22, 0x33, 0x44, 0x55],
 ];
 
-pub(crate) const IPV4: [[u8; 4]; 8] = [
+pub(crate) const IPV4: [[u8; 4]; 12] = [
+    [0, 0, 0, 10],
+    [1, 2, 3, 0],
+    [1, 44, 0, 0],
+    [192, 168, 0, 0],
     [10, 0, 0, 1],
     [10, 0, 0, 2],
     [10, 1, 2, 3],
@@ -84,7 +88,8 @@ pub(crate) const IPV4: [[u8; 4]; 8] = [
     [172, 16, 5, 4],
 ];
 
-const IPV6: [[u8; 16]; 5] = [
+const IPV6: [[u8; 16]; 6] = [
+    [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8],
     [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
     [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
     [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2],
@@ -92,10 +97,31 @@ const IPV6: [[u8; 16]; 5] = [
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
 ];
 
-const PORTS: [u16; 14] = [0, 22, 53, 67, 69, 80, 123, 443, 6081, 8000, 8005, 8010, 8080, 65535];
+const PORTS: [u16; 18] =
+    [0, 22, 53, 67, 68, 69, 80, 123, 443, 1023, 6081, 8000, 8005, 8010, 8080, 9000, 40000, 65535];
 
 fn pick<T: Copy>(random: &mut Random, from: &[T]) -> T {
     from[random.below(from.len())]
+}
+
+/// Bytes of an address, now and then with one bit that is another.
+fn nearly<const N: usize>(random: &mut Random, from: &[[u8; N]]) -> [u8; N] {
+    let mut bytes = pick(random, from);
+    if random.one_in(6) {
+        bytes[random.below(N)] ^= 1 << random.below(8);
+    }
+    bytes
+}
+
+/// A number, now and then the one before or behind it, or one of which a bit is another.
+fn about(random: &mut Random, from: &[u16]) -> u16 {
+    let number = pick(random, from);
+    match random.below(12) {
+        0 => number.wrapping_sub(1),
+        1 => number.wrapping_add(1),
+        2 => number ^ 1 << random.below(16),
+        _ => number,
+    }
 }
 
 fn push16(bytes: &mut Vec<u8>, value: u16) {
@@ -109,7 +135,7 @@ fn frame(link: LinkType, random: &mut Random) -> Vec<u8> {
         LinkType::LinuxCookedV1 => {
             let (protocol, payload) = cooked_payload(random);
             let mut bytes = vec![0, pick(random, &[0, 1, 2, 3, 4]), 3, 4, 0, 6];
-            bytes.extend(pick(random, &MACS));
+            bytes.extend(nearly(random, &MACS));
             bytes.extend([0, 0]);
             push16(&mut bytes, protocol);
             bytes.extend(payload);
@@ -121,7 +147,7 @@ fn frame(link: LinkType, random: &mut Random) -> Vec<u8> {
             push16(&mut bytes, protocol);
             bytes.extend([0, 0, 0, 0, 0, pick(random, &[1, 2, 7])]);
             bytes.extend([3, 4, pick(random, &[0, 1, 2, 3, 4]), 6]);
-            bytes.extend(pick(random, &MACS));
+            bytes.extend(nearly(random, &MACS));
             bytes.extend([0, 0]);
             bytes.extend(payload);
             bytes
@@ -153,7 +179,7 @@ fn cooked_payload(random: &mut Random) -> (u16, Vec<u8>) {
 }
 
 fn ethernet(random: &mut Random, depth: usize) -> Vec<u8> {
-    let mut bytes = [pick(random, &MACS), pick(random, &MACS)].concat();
+    let mut bytes = [nearly(random, &MACS), nearly(random, &MACS)].concat();
     if random.one_in(8) {
         let payload =
             if random.one_in(5) { [vec![0xff, 0xff], random.bytes(30)].concat() } else { llc(random) };
@@ -163,7 +189,7 @@ fn ethernet(random: &mut Random, depth: usize) -> Vec<u8> {
     }
     for _ in 0..pick(random, &[0, 0, 0, 0, 0, 0, 1, 1, 2]) {
         push16(&mut bytes, pick(random, &[0x8100, 0x8100, 0x88a8, 0x9100]));
-        push16(&mut bytes, pick(random, &[100, 0x2064, 200, 1, 0xe00a, 4095]));
+        push16(&mut bytes, about(random, &[100, 0x2064, 200, 1, 0xe00a, 4095]));
     }
     let (protocol, payload) = typed(random, depth);
     push16(&mut bytes, protocol);
@@ -175,7 +201,11 @@ fn ethernet(random: &mut Random, depth: usize) -> Vec<u8> {
 fn llc(random: &mut Random) -> Vec<u8> {
     match random.below(8) {
         0 => [vec![0xaa, 0xaa, 3, 0, 0, 0], typed_bytes(random)].concat(),
-        1 => [vec![0xaa, 0xaa, 3, 8, 0, 7, 0x80, 0x9b], random.bytes(20)].concat(),
+        1 => {
+            let snap =
+                [[8, 0, 7, 0x80, 0x9b], [0, 0, 0, 0x80, 0xf3], [0, 0, 0, 0x81, 0x37], [8, 0, 7, 0x80, 0xf3]];
+            [vec![0xaa, 0xaa, 3], nearly(random, &snap).to_vec(), random.bytes(20)].concat()
+        }
         2 => {
             let kind = pick(random, &[0x81, 0x82, 0x83, 0x83, 0x83]);
             let packet = pick(random, &[15, 16, 17, 18, 20, 24, 25, 26, 27]);
@@ -218,16 +248,18 @@ fn typed(random: &mut Random, depth: usize) -> (u16, Vec<u8>) {
             pick(random, &[0x6001, 0x6002, 0x6004, 0x6007, 0x809b, 0x80f3, 0x8137, 0x88cc, 0x9000]),
             random.bytes(40),
         ),
+        // Between lengths and types.
+        _ if random.one_in(2) => (about(random, &[1500, 1500, 1501, 1536, 0x8809]), random.bytes(30)),
         _ => (u16::from_be_bytes([random.byte(), random.byte()]), random.bytes(30)),
     }
 }
 
 fn arp(random: &mut Random) -> Vec<u8> {
     let mut bytes = vec![0, 1, 8, 0, 6, 4, 0, pick(random, &[1, 2])];
-    bytes.extend(pick(random, &MACS));
-    bytes.extend(pick(random, &IPV4));
-    bytes.extend(pick(random, &MACS));
-    bytes.extend(pick(random, &IPV4));
+    bytes.extend(nearly(random, &MACS));
+    bytes.extend(nearly(random, &IPV4));
+    bytes.extend(nearly(random, &MACS));
+    bytes.extend(nearly(random, &IPV4));
     bytes
 }
 
@@ -248,7 +280,7 @@ fn mpls(random: &mut Random, depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let labels = 1 + random.below(3);
     for label in 1..=labels {
-        let number: u32 = pick(random, &[1000, 1001, 100_000, 0xfffff]);
+        let number: u32 = pick(random, &[1000, 1000, 1001, 100_000, 100_000, 0xfffff, 1032, 0x7ffff]);
         let last = u32::from(label == labels);
         bytes.extend((number << 12 | last << 8 | 64).to_be_bytes());
     }
@@ -258,7 +290,7 @@ fn mpls(random: &mut Random, depth: usize) -> Vec<u8> {
 
 fn pppoe(random: &mut Random, depth: usize) -> Vec<u8> {
     let mut bytes = vec![0x11, 0];
-    push16(&mut bytes, pick(random, &[1, 7, 0x0100]));
+    push16(&mut bytes, about(random, &[1, 7, 0x0100, 0xffff]));
     push16(&mut bytes, 60);
     let (protocol, payload): (u16, _) = match random.below(6) {
         0..=1 => (0x0021, ipv4(random, depth)),
@@ -275,15 +307,20 @@ pub(crate) fn ipv4(random: &mut Random, depth: usize) -> Vec<u8> {
     let words: u8 = pick(random, &[5, 5, 5, 5, 6, 8, 15]);
     let version = if random.one_in(40) { random.byte() & 0xf0 } else { 0x40 };
     let (protocol, payload) = transport(random, false, depth);
-    let fragment: u16 = pick(random, &[0, 0, 0, 0x4000, 0x2000, 0x2010, 0x00b9]);
+    let fragment: u16 = pick(random, &[0, 0, 0, 0x4000, 0x8000, 0x2000, 0x2010, 0x00b9, 0x1000, 0x0001]);
     let mut bytes = vec![version | words, pick(random, &[0, 0, 0x10, 0xb8])];
     let length = 4 * usize::from(words) + payload.len();
     push16(&mut bytes, length.try_into().unwrap_or(u16::MAX));
     push16(&mut bytes, u16::from_be_bytes([random.byte(), random.byte()]));
     push16(&mut bytes, fragment);
-    bytes.extend([pick(random, &[1, 64, 255]), protocol, random.byte(), random.byte()]);
-    bytes.extend(pick(random, &IPV4));
-    bytes.extend(pick(random, &IPV4));
+    bytes.extend([
+        pick(random, &[1, 2, 3, 4, 5, 6, 10, 63, 64, 65, 128, 255]),
+        protocol,
+        random.byte(),
+        random.byte(),
+    ]);
+    bytes.extend(nearly(random, &IPV4));
+    bytes.extend(nearly(random, &IPV4));
     bytes.extend(random.bytes(4 * usize::from(words) - 20));
     bytes.extend(payload);
     bytes
@@ -303,9 +340,9 @@ pub(crate) fn ipv6(random: &mut Random, depth: usize) -> Vec<u8> {
     let version = if random.one_in(40) { random.byte() & 0xf0 } else { 0x60 };
     let mut bytes = vec![version | random.byte() & 0x0f, random.byte(), random.byte(), random.byte()];
     push16(&mut bytes, payload.len().try_into().unwrap_or(u16::MAX));
-    bytes.extend([next, pick(random, &[1, 64, 255])]);
-    bytes.extend(pick(random, &IPV6));
-    bytes.extend(pick(random, &IPV6));
+    bytes.extend([next, pick(random, &[1, 2, 3, 4, 5, 6, 10, 63, 64, 65, 128, 255])]);
+    bytes.extend(nearly(random, &IPV6));
+    bytes.extend(nearly(random, &IPV6));
     bytes.extend(payload);
     bytes
 }
@@ -314,8 +351,8 @@ pub(crate) fn ipv6(random: &mut Random, depth: usize) -> Vec<u8> {
 fn transport(random: &mut Random, is_ipv6: bool, depth: usize) -> (u8, Vec<u8>) {
     let ports = |random: &mut Random| {
         let mut bytes = Vec::new();
-        push16(&mut bytes, pick(random, &PORTS));
-        push16(&mut bytes, pick(random, &PORTS));
+        push16(&mut bytes, about(random, &PORTS));
+        push16(&mut bytes, about(random, &PORTS));
         bytes
     };
     match random.below(24) {
@@ -324,7 +361,10 @@ fn transport(random: &mut Random, is_ipv6: bool, depth: usize) -> (u8, Vec<u8>) 
             bytes.extend(random.bytes(8));
             bytes.extend([
                 pick(random, &[0x50, 0x80, 0xf0]),
-                pick(random, &[0x02, 0x12, 0x10, 0x18, 0x04, 0x14, 0x11, 0xc2, 0]),
+                pick(
+                    random,
+                    &[0x02, 0x12, 0x10, 0x18, 0x04, 0x14, 0x11, 0xc2, 0, 0x01, 0x08, 0x20, 0x40, 0x80],
+                ),
             ]);
             bytes.extend(random.bytes(6));
             bytes.extend(pick(
@@ -342,9 +382,14 @@ fn transport(random: &mut Random, is_ipv6: bool, depth: usize) -> (u8, Vec<u8>) 
         }
         12..=13 if depth < 2 => (17, geneve(random, depth)),
         14 => (132, [ports(random), random.bytes(12)].concat()),
-        15..=17 if is_ipv6 => {
-            (58, [vec![pick(random, &[1, 2, 3, 128, 129, 133, 134, 135, 136]), 0], random.bytes(10)].concat())
-        }
+        15..=17 if is_ipv6 => (
+            58,
+            [
+                vec![pick(random, &[1, 2, 3, 128, 129, 132, 133, 134, 135, 136, 137, 138]), 0],
+                random.bytes(10),
+            ]
+            .concat(),
+        ),
         15..=17 => (
             1,
             [vec![pick(random, &[0, 3, 5, 8, 11, 13]), pick(random, &[0, 1, 3])], random.bytes(10)].concat(),
@@ -364,7 +409,7 @@ fn transport(random: &mut Random, is_ipv6: bool, depth: usize) -> (u8, Vec<u8>) 
 /// UDP to the port of Geneve, with Ethernet or a network packet in it.
 fn geneve(random: &mut Random, depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    push16(&mut bytes, pick(random, &PORTS));
+    push16(&mut bytes, about(random, &PORTS));
     push16(&mut bytes, 6081);
     bytes.extend([0, 60, 0, 0]);
     let options: u8 = pick(random, &[0, 0, 1, 3]);
@@ -375,7 +420,7 @@ fn geneve(random: &mut Random, depth: usize) -> Vec<u8> {
         _ => typed(random, depth + 1),
     };
     push16(&mut bytes, protocol);
-    bytes.extend(pick(random, &[[0, 0, 42, 0], [0, 1, 0, 0]]));
+    bytes.extend(pick(random, &[[0, 0, 42, 0], [0, 1, 0, 0], [0xff, 0xff, 0xff, 0]]));
     bytes.extend(random.bytes(4 * usize::from(options)));
     bytes.extend(payload);
     bytes

@@ -20,6 +20,30 @@ fn ours(expression: &str, link: LinkType) -> Result<Program, String> {
     compile(&parsed, link, Mode::Stored, SNAP_LENGTH.into(), &System).map_err(|error| error.to_string())
 }
 
+/// What libpcap 1.10 refuses although it makes sense, and the same in other words, which it takes: to see whether it divides by
+/// zero or shifts too far, it looks at the first number of the right side, and that is the index of a field.
+const REFUSED_BY_MISTAKE: [(&str, &str); 4] = [
+    ("ip[2] / ip[0] = 0", "ip[2] / ip[(1 - 1)] = 0"),
+    ("ip[2:2] % ip[0] = 9", "ip[2:2] % ip[(1 - 1)] = 9"),
+    ("ip[8] << udp[32] > 64", "ip[8] << udp[(20 + 12)] > 64"),
+    ("ip[8] >> ip[33] = 1", "ip[8] >> ip[(20 + 13)] = 1"),
+];
+
+#[test]
+fn what_libpcap_refuses_by_mistake_means_what_it_means_in_other_words() {
+    let Some(libpcap) = Libpcap::load() else { return };
+    let handle = libpcap.dead(LinkType::Ethernet, SNAP_LENGTH.into());
+    let packets = packets::packets(LinkType::Ethernet);
+    for (expression, other_words) in REFUSED_BY_MISTAKE {
+        let ours = ours(expression, LinkType::Ethernet).unwrap();
+        let Ok(theirs) = handle.compile(other_words, true) else { panic!("{other_words}") };
+        for packet in &packets {
+            let (own, other) = verdicts(&ours, &theirs, &packet.bytes, packet.wire_length);
+            assert_eq!(own, other, "{expression}: {:02x?}", packet.bytes);
+        }
+    }
+}
+
 #[derive(Default)]
 struct Tally {
     compared: usize,
