@@ -89,7 +89,7 @@ async fn an_agent_without_any_leave_refuses_everything() {
 
 #[tokio::test]
 async fn every_rpc_of_the_contract_is_served() {
-    let agent = agent("CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH", &Effect::ALL).await;
+    let agent = agent("CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH,CAP_NET_RAW", &Effect::ALL).await;
     for needs in NEEDS {
         if let Err(status) = call(&agent, needs.path).await {
             // It got as far as the probe, which asks for more, or does not find it in this scene.

@@ -26,6 +26,7 @@ Examples:
   dbgctl path web https://api/     name, route, connection, TLS, HTTP: which of them is broken
   dbgctl between web db:5432       does it end in web, on the way, or in db
   dbgctl port-forward web 8080     its port 8080 on this machine, published or not
+  dbgctl capture web -w web.pcapng what it sends and receives, for Wireshark or tcpdump
   dbgctl attach web                a prompt: ask several questions, quickly
   dbgctl ps web -o json | jq .     the same answers for programs
 

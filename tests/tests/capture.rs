@@ -353,5 +353,7 @@ fn a_filter_that_is_not_understood_is_shown_where_it_stands() {
     let target = alone();
     let words = ["capture", &target.name, "--allow", "capture", "tcp", "prot", "80"];
     dbgctl(&words).expect_error("`prot`, column 5");
+    // Nobody is asked for a yes to what can not be done.
+    dbgctl(&["capture", &target.name, "tcp", "prot", "80"]).expect_error("`prot`, column 5");
     target.expect_nothing_left();
 }

@@ -177,6 +177,7 @@ async fn ask(
 ) -> Result<Exit, Error> {
     let answered = async {
         let survey = session.survey.clone();
+        verb.check()?;
         consent::given(attacher, verb.needs(), &survey.target.name).await?;
         let sidecar = session.sidecar_for(verb.needs()).await?;
         answer(attacher, &survey, sidecar, verb, &mut Output::stdout(format)).await

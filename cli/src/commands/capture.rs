@@ -129,6 +129,10 @@ impl Question for Args {
         "/dbgctl.v1.CaptureService/CapturePackets"
     }
 
+    fn check(&self) -> Result<(), Error> {
+        Filter::of(&self.filter).map(drop)
+    }
+
     fn reveals_as(&self) -> Option<&'static str> {
         Some("capture")
     }
@@ -146,7 +150,7 @@ impl Args {
                 suggestion: "pipe it: | wireshark -k -i -, or name a file".to_owned(),
             });
         }
-        let filter = Filter::of(&self.filter)?;
+        let filter = Filter::of(&self.filter).map_err(Failure::Here)?;
         let ctrl_c = OfQuestion::begin();
         // Listens from its first poll on, and must not be dropped before it is needed no more.
         let mut pressed = Box::pin(ctrl_c.pressed());

@@ -68,6 +68,11 @@ pub(crate) trait Question: clap::Args {
         None
     }
 
+    /// What is wrong with it, as far as that can be told before anything is started.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Asks the agent and shows what it answers.
     async fn ask(&self, agent: &Agent, output: &mut Output, talk: &mut Talk) -> Result<Exit, Failure>;
 }
@@ -100,6 +105,12 @@ macro_rules! verbs {
             fn rpc(&self) -> &'static str {
                 match self {
                     $(Self::$verb(question) => question.rpc(),)+
+                }
+            }
+
+            fn check(&self) -> Result<(), Error> {
+                match self {
+                    $(Self::$verb(question) => question.check(),)+
                 }
             }
 
@@ -198,6 +209,7 @@ pub(crate) async fn run(attacher: &Attacher, command: Command, format: Format) -
         Command::Gc => return gc::run(attacher).await,
         Command::Image(command) => return image::run(attacher, command, format).await,
     };
+    verb.check()?;
     let survey = attacher.survey(&container).await?;
     consent::given(attacher, verb.needs(), &survey.target.name).await?;
     // A sidecar of its own, unless a session can answer.

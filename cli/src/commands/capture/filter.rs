@@ -20,7 +20,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Of the words of a command line, which are one expression.
-    pub(super) fn of(words: &[String]) -> Result<Self, Failure> {
+    pub(super) fn of(words: &[String]) -> Result<Self, Error> {
         let text = words.join(" ");
         let expression = match words {
             [] => None,
@@ -38,7 +38,7 @@ impl Filter {
             Link::Cooked => LinkType::LinuxCookedV2,
         };
         let program = dbgctl_filter::compile(expression, link, Mode::Live, snap_bytes, &Addresses);
-        let program = program.map_err(|error| not_understood(&self.text, &error))?;
+        let program = program.map_err(|error| Failure::Here(not_understood(&self.text, &error)))?;
         if program.instructions().len() > MOST_FILTER_INSTRUCTIONS {
             return Err(Failure::Request {
                 because: "the filter makes a program that is too long for the kernel".to_owned(),
@@ -64,7 +64,7 @@ impl Names for Addresses {
     }
 }
 
-fn not_understood(text: &str, error: &dbgctl_filter::Error) -> Failure {
+fn not_understood(text: &str, error: &dbgctl_filter::Error) -> Error {
     let place = match text.get(error.span()) {
         None | Some("") => "at its end".to_owned(),
         Some(part) => {
@@ -73,11 +73,7 @@ fn not_understood(text: &str, error: &dbgctl_filter::Error) -> Failure {
         }
     };
     let suggestion = error.suggestion().unwrap_or("the language is that of tcpdump, see pcap-filter(7)");
-    Failure::Here(Error::new(
-        "understand the filter",
-        format!("{}, {place}", error.message()),
-        suggestion.to_owned(),
-    ))
+    Error::new("understand the filter", format!("{}, {place}", error.message()), suggestion.to_owned())
 }
 
 #[cfg(test)]
@@ -86,7 +82,7 @@ mod tests {
 
     fn program(words: &str, link: Link) -> Result<Vec<CaptureInstruction>, Error> {
         let words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
-        match Filter::of(&words).and_then(|filter| filter.program(link, 96)) {
+        match Filter::of(&words).map_err(Failure::Here).and_then(|filter| filter.program(link, 96)) {
             Ok(program) => Ok(program),
             Err(Failure::Here(error)) => Err(error),
             Err(other) => panic!("{other:?}"),

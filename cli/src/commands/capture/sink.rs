@@ -3,6 +3,7 @@
 use std::io;
 use std::process::{Child, ChildStdin};
 
+use dbgctl_decode::Origins;
 use dbgctl_proto::v1::CaptureEnd;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -100,7 +101,7 @@ struct Worker {
     way: Way,
     about: About,
     blocks: Vec<u8>,
-    text: String,
+    lines: Lines,
     packets: u64,
     began_unix_nanos: Option<u64>,
     last_unix_nanos: u64,
@@ -108,8 +109,8 @@ struct Worker {
 
 impl Worker {
     fn new(way: Way, about: About) -> Self {
-        let (blocks, text) = (Vec::new(), String::new());
-        Self { way, about, blocks, text, packets: 0, began_unix_nanos: None, last_unix_nanos: 0 }
+        let (blocks, lines) = (Vec::new(), Lines::default());
+        Self { way, about, blocks, lines, packets: 0, began_unix_nanos: None, last_unix_nanos: 0 }
     }
 
     fn run(mut self, mut orders: mpsc::Receiver<Work>) -> Taken {
@@ -149,7 +150,7 @@ impl Worker {
             self.last_unix_nanos = packet.unix_nanos;
             match &mut self.way {
                 Way::Shown { output, bytes } => {
-                    show(&packet, &self.about.place, *bytes, &mut self.text, output).map_err(unwritten)?;
+                    show(&packet, &self.about.place, *bytes, &mut self.lines, output).map_err(unwritten)?;
                 }
                 _ => pcapng::packet(&packet, &mut self.blocks),
             }
@@ -197,16 +198,24 @@ impl Worker {
     }
 }
 
+/// What it takes to tell packets in lines.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    /// Where each connection began: numbers are told from there.
+    origins: Origins,
+}
+
 /// Shows one packet.
 fn show(
     packet: &Packet<'_>,
     place: &Place,
     bytes: Bytes,
-    text: &mut String,
+    Lines { text, origins }: &mut Lines,
     output: &mut Output,
 ) -> io::Result<()> {
     text.clear();
-    line::describe(place.link, packet.data, packet.wire_bytes, text);
+    line::describe(place.link, packet, origins, text);
     if !output.is_table() {
         return output.object(|object| {
             object.number("time_unix_nanos", packet.unix_nanos);
