@@ -43,6 +43,8 @@ is full, its firewall drops it).
 
 Exit status 1: no connection. JSON: summary.broken_in is from, between, to, or null.";
 
+const CONNECT: &str = "/dbgctl.v1.ConnectService/Connect";
+
 /// Arguments of `between`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -119,9 +121,10 @@ pub(crate) async fn run(attacher: &Attacher, args: Args, format: Format) -> Resu
     };
     story.met(&meeting);
     if !meeting.addresses.is_empty() {
+        // Of all that is asked there this needs the most.
+        let asked_of_near = if meeting.name.is_some() { v1::LookUpNameResponse::RPC } else { CONNECT };
         let (near, far) = tokio::try_join!(
-            // Of all that is asked there this needs the most.
-            Side::start(attacher, &from, v1::LookUpNameResponse::RPC),
+            Side::start(attacher, &from, asked_of_near),
             Side::start(attacher, &to, v1::ListSocketsResponse::RPC),
         )?;
         if let Some(name) = &meeting.name {
