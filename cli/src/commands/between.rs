@@ -16,7 +16,7 @@ use dbgctl_proto::needs_of;
 use dbgctl_proto::v1::connect_service_client::ConnectServiceClient;
 use dbgctl_proto::v1::{self, ConnectAttempt, LookUpOutcome};
 
-use self::far_end::Listener;
+use self::far_end::{FarEnd, Listener};
 use self::judgement::{Facts, Fault, Place};
 use self::near_end::Transmitted;
 use self::networks::Meeting;
@@ -190,11 +190,9 @@ impl Story {
     ) -> Result<(), Error> {
         for &ip in addresses {
             let (_, route) = near.answered(network::way(&near.agent, ip, None)).await?;
-            let before = far.answered(far_end::look(&far.agent, ip)).await?.counters;
-            let sent = near.answered(Transmitted::look(&near.agent)).await?;
+            let (sent, before) = near_and_far(near, far, ip).await?;
             let attempt = near.answered(connect_to(&near.agent, ip, args)).await?;
-            let all_sent = near.answered(Transmitted::look(&near.agent)).await?;
-            let after = far.answered(far_end::look(&far.agent, ip)).await?;
+            let (all_sent, after) = near_and_far(near, far, ip).await?;
             let facts = Facts {
                 from: &self.from,
                 to: &self.to,
@@ -203,7 +201,7 @@ impl Story {
                 attempt: &attempt,
                 left: all_sent.since(&sent, &attempt.interface),
                 far_end: &after,
-                meanwhile: after.counters.since(before),
+                meanwhile: after.counters.since(before.counters),
             };
             let (fault, listening) = (facts.judge(), listening(&facts));
             self.steps.push(listening);
@@ -262,6 +260,12 @@ impl Story {
         output.flush()?;
         Ok(if self.fault.is_some() { Exit::No } else { Exit::Answered })
     }
+}
+
+/// What has left the one, and what the other one sees.
+async fn near_and_far(near: &Side<'_>, far: &Side<'_>, ip: IpAddr) -> Result<(Transmitted, FarEnd), Error> {
+    let sent = near.answered(Transmitted::look(&near.agent));
+    tokio::try_join!(sent, far.answered(far_end::look(&far.agent, ip)))
 }
 
 async fn connect_to(agent: &Agent, ip: IpAddr, args: &Args) -> Result<ConnectAttempt, Failure> {

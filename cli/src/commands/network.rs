@@ -11,6 +11,7 @@ mod words;
 
 use std::net::IpAddr;
 
+use dbgctl_proto::bounds::SHORTEST_SAMPLE;
 use dbgctl_proto::list::List as _;
 use dbgctl_proto::v1;
 
@@ -73,6 +74,12 @@ pub(super) async fn way(
     interface: Option<String>,
 ) -> Result<(bool, Vec<String>), Failure> {
     way::Args::to(destination, interface).in_words(agent).await
+}
+
+/// What has been counted until now, as soon as the agent can tell it.
+pub(super) async fn counted_now(agent: &Agent) -> Result<Listing<v1::ListNetworkResponse>, Failure> {
+    let sample_millis = u32::try_from(SHORTEST_SAMPLE.as_millis()).unwrap_or(u32::MAX);
+    agent.within_limit(stream::read(agent, v1::ListNetworkRequest { limit: 0, sample_millis })).await
 }
 
 /// What else can be asked of a network.

@@ -8,7 +8,7 @@ use dbgctl_proto::v1::{self, Socket, SocketListHeader, SocketOwner, SocketProtoc
 
 use crate::commands::agent::Agent;
 use crate::commands::connect::peer::with_port;
-use crate::commands::{Failure, stream};
+use crate::commands::{Failure, network, stream};
 use crate::render::cell;
 
 /// Where Docker's own resolver listens in networks of its users' making: no program of the container does.
@@ -96,8 +96,7 @@ pub(super) async fn look(agent: &Agent, ip: IpAddr) -> Result<FarEnd, Failure> {
         SocketNews::Owner(owner) => owners.push(owner),
     });
     let listing = agent.within_limit(listing).await?;
-    let network = stream::read::<v1::ListNetworkResponse>(agent, v1::ListNetworkRequest::default());
-    let counted = agent.within_limit(network).await?.header.unwrap_or_default();
+    let counted = network::counted_now(agent).await?.header.unwrap_or_default();
     let counter = |name: &str| {
         counted.counters.iter().find(|counter| counter.name == name).map(|counter| counter.since_start)
     };

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use dbgctl_proto::v1::{self, network_item::Item};
+use dbgctl_proto::v1::network_item::Item;
 
 use crate::commands::agent::Agent;
-use crate::commands::{Failure, stream};
+use crate::commands::{Failure, network};
 
 /// Packets that each interface has sent, by its name.
 #[derive(Debug, Default)]
@@ -14,8 +14,7 @@ pub(super) struct Transmitted(HashMap<Vec<u8>, u64>);
 impl Transmitted {
     /// Looks at it. Nothing is sent.
     pub(super) async fn look(agent: &Agent) -> Result<Self, Failure> {
-        let network = stream::read::<v1::ListNetworkResponse>(agent, v1::ListNetworkRequest::default());
-        let items = agent.within_limit(network).await?.rows;
+        let items = network::counted_now(agent).await?.rows;
         let links = items.into_iter().filter_map(|item| match item.item {
             Some(Item::Interface(link)) => Some((link.name, link.transmitted?.packets)),
             _ => None,
