@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
 use serde_json::Value;
 
-use crate::{Ran, Target, dbgctl, run, skipped};
+use crate::{Ran, Target, dbgctl, docker, docker_ok, run, skipped, unique};
 
 /// Whether this machine has what makes networks and filters.
 pub fn can_make_networks() -> bool {
@@ -142,6 +142,24 @@ impl Network {
         self.ip(&format!("link add {own} type veth peer name {others} netns {path}"));
         self.ip(&format!("link set {own} up"));
         other.ip(&format!("link set {others} up"));
+    }
+}
+
+/// A network of the engine's, by its name, which ends when this goes out of scope.
+pub struct EngineNetwork(pub String);
+
+impl EngineNetwork {
+    #[track_caller]
+    pub fn make() -> Self {
+        let name = unique("network");
+        docker_ok(&["network", "create", &name]);
+        Self(name)
+    }
+}
+
+impl Drop for EngineNetwork {
+    fn drop(&mut self) {
+        docker(&["network", "rm", &self.0]);
     }
 }
 

@@ -2,28 +2,11 @@
 
 use std::net::TcpListener;
 
-use dbgctl_tests::network::{Network, can_make_networks, full_listener};
-use dbgctl_tests::{Ran, Target, dbgctl, docker, docker_ok, unique};
+use dbgctl_tests::network::{EngineNetwork, Network, can_make_networks, full_listener};
+use dbgctl_tests::{Ran, Target, dbgctl};
 
-/// A network of the engine's, which is removed with it.
-struct EngineNetwork(String);
-
-impl EngineNetwork {
-    fn new() -> Self {
-        let name = unique("between");
-        docker_ok(&["network", "create", &name]);
-        Self(name)
-    }
-
-    fn target(&self) -> Target {
-        Target::run(&["--network", &self.0], &["serve", "--workers", "1"]).ready()
-    }
-}
-
-impl Drop for EngineNetwork {
-    fn drop(&mut self) {
-        docker(&["network", "rm", &self.0]);
-    }
+fn target_in(network: &EngineNetwork) -> Target {
+    Target::run(&["--network", &network.0], &["serve", "--workers", "1"]).ready()
 }
 
 fn asked(from: &Target, to: &Target, port: u16) -> Ran {
@@ -36,8 +19,8 @@ fn the_verdict_names_the_end_that_is_at_fault() {
     if !can_make_networks() {
         return;
     }
-    let network = EngineNetwork::new();
-    let (web, db) = (network.target(), network.target());
+    let network = EngineNetwork::make();
+    let (web, db) = (target_in(&network), target_in(&network));
     let (here, there) = (Network::of(&web), Network::of(&db));
     let ip = db.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
     let ip = ip.trim();
@@ -105,8 +88,8 @@ fn the_verdict_names_the_end_that_is_at_fault() {
 
 #[test]
 fn containers_that_share_no_network_are_told_so_and_nothing_is_started() {
-    let network = EngineNetwork::new();
-    let (web, db) = (network.target(), Target::web());
+    let network = EngineNetwork::make();
+    let (web, db) = (target_in(&network), Target::web());
     let ran = asked(&web, &db, 8080).expect(1);
     let summary = ran.summary();
     assert_eq!((&summary["broken_in"], &summary["broken_layer"]), (&"between".into(), &"networks".into()));

@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dbgctl_tests::network::{Network, can_make_networks};
+use dbgctl_tests::network::{EngineNetwork, Network, can_make_networks};
 use dbgctl_tests::packets::{self, MARKER, Unread, capture, figure, interrupt, send, tcpdump, wireshark};
-use dbgctl_tests::{Target, dbgctl, docker, docker_ok, eventually, unique};
+use dbgctl_tests::{Target, dbgctl, docker_ok, eventually};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 
@@ -77,29 +77,12 @@ fn with_headers_only_no_byte_of_what_is_carried_leaves_the_agent() {
     }
 }
 
-/// A network of the engine's, which ends when this goes out of scope.
-struct Bridge(String);
-
-impl Bridge {
-    fn make() -> Self {
-        let name = unique("network");
-        docker_ok(&["network", "create", &name]);
-        Self(name)
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        docker(&["network", "rm", &self.0]);
-    }
-}
-
 #[test]
 fn packets_of_a_network_are_shown_with_addresses_and_directions() {
     if !can_make_networks() {
         return;
     }
-    let network = Bridge::make();
+    let network = EngineNetwork::make();
     // Not root, and with nothing to write to.
     let options = ["--network", &network.0, "--read-only", "--user", "1000:1000"];
     let target = Target::run(&options, &["serve", "--workers", "1"]).ready();
