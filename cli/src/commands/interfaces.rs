@@ -1,4 +1,4 @@
-//! What an interface carries, as `top` shows it.
+//! What an interface carries, as `top` shows it, and its rates as `net` does.
 
 use dbgctl_proto::v1::NetworkLink;
 use dbgctl_proto::v1::network_item::Item;
